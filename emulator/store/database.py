@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from peewee import DatabaseError, OperationalError, SqliteDatabase
+from peewee import DatabaseError, SqliteDatabase
 
 from taskdock.base.errors import DatabaseLocked, StartupError, StorageError
 from taskdock.base.files import own_files
@@ -25,7 +24,6 @@ from taskdock.base.files.disk import Disk
 from taskdock.base.health import Health
 from taskdock.store import schema
 from taskdock.store.faults import Faults, SqliteConnection, damaged, is_empty, locked
-from taskdock.store.time_limit import TimeLimit
 
 PATIENCE = 10.0  # seconds for a lock, be it a thread's of ours or another program's
 _IMPATIENCE = 1.0  # seconds, once another program was met that holds it for longer
@@ -129,20 +127,6 @@ class Store:
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = self._connection().execute(statement, values).fetchall()
         return found
-
-    @contextmanager
-    def limited(self, seconds: float) -> Iterator[TimeLimit]:
-        """A context whose statements on this thread are ended once they have taken so long. It says
-        so then, and goes on behind it. For reading alone."""
-        limit, connection = TimeLimit(seconds), self._connection()
-        connection.set_progress_handler(limit.look, TimeLimit.EVERY)
-        try:
-            yield limit
-        except (OperationalError, sqlite3.OperationalError):
-            if not limit.is_over:
-                raise
-        finally:
-            connection.set_progress_handler(None, 0)
 
     def change(self, statement: str, values: Sequence[Any] = ()) -> int:
         """The number of rows that the statement has changed."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
+
+from peewee import OperationalError
+
+from taskdock.store.database import Store
 
 
 class TimeLimit:
@@ -20,3 +27,19 @@ class TimeLimit:
         """Whether SQLite is to end its statement."""
         self.is_over = self.is_over or time.monotonic() >= self._end
         return self.is_over
+
+
+@contextmanager
+def limited(store: Store, seconds: float) -> Iterator[TimeLimit]:
+    """A context whose statements on this thread are ended once they have taken so long. It says so
+    then, and goes on behind it. For reading alone."""
+    limit = TimeLimit(seconds)
+    connection: sqlite3.Connection = store.db.connection()  # type: ignore[no-untyped-call]
+    connection.set_progress_handler(limit.look, TimeLimit.EVERY)
+    try:
+        yield limit
+    except (OperationalError, sqlite3.OperationalError):
+        if not limit.is_over:
+            raise
+    finally:
+        connection.set_progress_handler(None, 0)

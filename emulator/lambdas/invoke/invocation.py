@@ -63,6 +63,10 @@ class Call:
     fault: InjectedFault | None = None
     """The fault that the invoker has chosen for it; callers leave it out."""
 
+    def with_record(self, record: RunRecord) -> Call:
+        record.api_request_id = self.api_request_id
+        return replace(self, record=record)
+
     def with_fault(self, fault: InjectedFault) -> Call:
         if self.record is not None:
             self.record.fault = fault

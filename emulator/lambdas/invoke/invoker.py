@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -173,8 +172,7 @@ class Invoker:
         )
         if record is None:
             return await self._run(function, event, sink, call=call, **options)
-        record.api_request_id = call.api_request_id
-        call, sink = replace(call, record=record), record.recording(sink)
+        call, sink = call.with_record(record), record.recording(sink)
         with record.ending(self.recorder):
             record.outcome = await self._run(function, event, sink, call=call, **options)
         return record.outcome
@@ -204,12 +202,9 @@ class Invoker:
             call = call.with_fault(fault)
             lease = partial(self._injection.lease, fault.fault)
         ASKED.set(call)
-        begun = self._clock.monotonic()
         with self._under_way, Waiting(turn, self._watch) as waiting:
             async with lease(function, patience) as leased:
-                waiting.end()
-                if call.record is not None:
-                    call.record.waited = (self._clock.monotonic() - begun) * 1000
+                waiting.end(call.record)
                 if not isinstance(leased, Failure) and await waiting.may_begin():
                     return await self._invoke(leased, event, sink, call, answered)
                 failure = self._blamed(leased) if isinstance(leased, Failure) else _NOT_KEPT

@@ -19,6 +19,7 @@ from taskdock.base.strict_json import IsoTime, ObjectId, SchemaPart, one_of, pre
 from taskdock.base.timing.clock import Clock, to_epoch, to_iso
 from taskdock.store.database import Store
 from taskdock.store.query.model import Condition
+from taskdock.store.time_limit import limited
 from taskdock.tasks.logs.log_store import LogStore
 from taskdock.tasks.model import checks
 from taskdock.tasks.model.task import Status
@@ -112,9 +113,9 @@ class Activity:
         if query.before is None and query.after is None:
             self._log_store.write_waiting()
         wanted = replace(query, limit=query.limit + 1)
-        with self._store.limited(LIMIT) as limited:
+        with limited(self._store, LIMIT) as limit:
             found = self._find(wanted)
-        if limited.is_over:
+        if limit.is_over:
             raise BadQuery(
                 f"this took longer than {LIMIT:g} s and was ended: no index serves it. Add a"
                 " condition that one serves: a function, a status, a time, a tag"
