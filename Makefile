@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs ci clean
+.PHONY: help venv venv-dev engine images demo show serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs screenshots ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -33,6 +33,10 @@ images: venv engine ## prepare the container images of the sample functions' run
 demo: ## show taskdock at work, start to end
 	@scripts/prepare
 	$(VENV)/taskdock demo
+
+show: ## the same on the dashboard: a small story until Ctrl-C
+	@scripts/prepare
+	$(VENV)/taskdock demo --ui
 
 serve: venv engine ## start the server; options in SERVE, as in SERVE="--port 9000"
 	$(VENV)/taskdock serve $(SERVE)
@@ -101,6 +105,9 @@ fidelity: venv-dev engine ## run taskdock and its peers case by case, into docs/
 
 docs: venv-dev ## draw the state charts in docs/architecture.md from the tables
 	$(VENV)/python -m docs.charts
+
+screenshots: venv-dev engine ## take the pictures of docs/demo.md and README.md anew; 2 minutes
+	$(VENV)/python -m docs.screenshots
 
 clean: ## remove .venv and everything else that was made here, except taskdock's data
 	rm -rf .venv build dist *.egg-info

@@ -28,6 +28,8 @@ from taskdock.client.errors import (
 Json = dict[str, Any]
 
 DEFAULT_URL = "http://localhost:8080"
+DASHBOARD = "/ui/"
+"""The path of the pages that a server shows to browsers."""
 
 NO_PERMISSION = 10
 NO_ENDPOINT = 11  # of a name or an id with a slash, too

@@ -36,7 +36,7 @@ class Slot:
         return is_idle(self.state, self.reserved)
 
 
-class Asked(Protocol):
+class AskedCall(Protocol):
     """A call, as its environment knows it."""
 
     @property
@@ -47,7 +47,7 @@ class Asked(Protocol):
     def kind(self) -> str: ...
 
 
-ASKED: ContextVar[Asked | None] = ContextVar("asked", default=None)
+ASKED: ContextVar[AskedCall | None] = ContextVar("asked", default=None)
 """The call that this coroutine has an environment leased for. So an environment that is started can
 say what for, and a lease need not hand the call through all who make one."""
 
@@ -81,12 +81,12 @@ class Calls:
         self.present: PresentCall | None = None
         self.past: PastCall | None = None
 
-    def expect(self, call: Asked | None) -> None:
+    def expect(self, call: AskedCall | None) -> None:
         """The environment is started for this call."""
         if call is not None:
             self.present = PresentCall(call.request_id, call.kind, call.task_id)
 
-    def begin(self, call: Asked, now: float, *, cold: bool) -> PresentCall:
+    def begin(self, call: AskedCall, now: float, *, cold: bool) -> PresentCall:
         self.present = PresentCall(call.request_id, call.kind, call.task_id, now, cold)
         return self.present
 

@@ -29,8 +29,8 @@ from taskdock.server.parts.foundation import Given, open_foundation
 from taskdock.server.parts.order import Stage
 from taskdock.server.parts.web.build_web import build_web
 from taskdock.tasks.queue.service import Service
-from taskdock.web.harness_api.observing.doctor import Examine
-from taskdock.web.harness_api.observing.notices import KeptNotices
+from taskdock.web.harness_api.observing.server.doctor import Examine
+from taskdock.web.harness_api.observing.server.notices import KeptNotices
 from taskdock.web.http.connection_limit import Peer
 
 

@@ -22,7 +22,7 @@ from taskdock.server.doctor.examination import Examination
 from taskdock.server.doctor.judges import report
 from taskdock.server.parts.clocks import service_clock
 from taskdock.server.provision import announcer, image_request
-from taskdock.web.harness_api.observing.doctor import FindingJson
+from taskdock.web.harness_api.observing.server.doctor import FindingJson
 
 _USUAL = ("nodejs20.x", "python3.11")
 """Runtimes whose images are looked for while there is no function."""

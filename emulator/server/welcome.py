@@ -17,6 +17,7 @@ from taskdock.base.settings import Settings
 from taskdock.identity.directory import ADMINISTRATOR
 from taskdock.server.app import Emulator
 from taskdock.web.access.admission import is_local
+from taskdock.web.ui.page import ROOT as DASHBOARD
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -59,6 +60,7 @@ def welcome(emulator: Emulator, degraded: Sequence[str], log: Path | None = None
     lines = [
         f"taskdock {__version__}",
         f"  Task Service  {emulator.url}",
+        f"  Dashboard     {emulator.url}{DASHBOARD}",
         f"  Data          {data}",
         f"  Sign-in       {sign_in}",
         f'  Credentials   eval "$(taskdock env --data-dir {folder})"',

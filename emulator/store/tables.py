@@ -72,6 +72,8 @@ class TaskRow(Table):
     claim = IntegerField(default=0)  # how often it was claimed: the fence of every ending
     event_id = CharField(max_length=24, null=True)  # the service event that it was made for
     waiting = BooleanField(null=True)  # in progress, and surely not begun
+    created_by_task_id = CharField(max_length=24, null=True)  # in whose run a function made it
+    direct = BooleanField(null=True)  # executed directly, while its caller waited
 
     class Meta:
         table_name = "task"
@@ -97,6 +99,16 @@ TaskRow.add_index(
 )
 TaskRow.add_index(TaskRow.index(TaskRow.start_timestamp, name="task_by_start"))
 TaskRow.add_index(TaskRow.index(TaskRow.creation_timestamp, name="task_by_creation"))
+TaskRow.add_index(  # nothing for the rows that no task has made
+    TaskRow.index(
+        TaskRow.created_by_task_id,
+        name="task_by_creator",
+        where=SQL('"created_by_task_id" IS NOT NULL'),
+    )
+)
+TaskRow.add_index(
+    TaskRow.index(TaskRow.creation_timestamp, name="task_direct", where=SQL('"direct" = 1'))
+)
 
 
 class TagRow(Table):
@@ -152,6 +164,11 @@ ApiRequestRow.add_index(ApiRequestRow.index(ApiRequestRow.timestamp, name="api_r
 ApiRequestRow.add_index(
     ApiRequestRow.index(
         ApiRequestRow.function_name, ApiRequestRow.timestamp, name="api_request_by_function"
+    )
+)
+ApiRequestRow.add_index(
+    ApiRequestRow.index(
+        ApiRequestRow.timestamp, name="api_request_failed", where=SQL('"error" IS NOT NULL')
     )
 )
 
@@ -294,6 +311,13 @@ class RunRow(Table):
     memory_used = IntegerField(null=True)  # MB
     fault = JsonField(null=True)
     size = IntegerField()  # bytes, about
+    api_request_id = CharField(max_length=24, null=True)
+    environment_id = TextField(null=True)
+    waited = FloatField(null=True)  # milliseconds for an environment, with its init
+    init = FloatField(null=True)  # milliseconds
+    settled = FloatField(null=True)  # milliseconds from the answer to the end of the log
+    time_limit = IntegerField(null=True)  # seconds, then
+    memory_limit = IntegerField(null=True)  # MB, then
 
     class Meta:
         table_name = "run"

@@ -63,7 +63,7 @@ def test_a_detached_server_serves_until_it_is_stopped(run: Run, here: Path, tmp_
     port = (here / "the port").read_text()
     assert port == f"{int(port)}\n"
     url, data = f"http://localhost:{int(port)}", here / ".taskdock"
-    assert f"  Task Service  {url}\n" in started.stdout
+    assert f"  Task Service  {url}\n  Dashboard     {url}/ui/\n" in started.stdout
     assert f"  Log           {data}/server.log\n" in started.stdout
     assert f"  Stop          taskdock stop --data-dir '{data}'\n" in started.stdout
     assert stat.S_IMODE((data / "server.log").stat().st_mode) == 0o600
@@ -72,7 +72,9 @@ def test_a_detached_server_serves_until_it_is_stopped(run: Run, here: Path, tmp_
 
     again = run("serve", "--detach")
     assert (again.returncode, again.stderr) == (0, "")
-    assert again.stdout.startswith(f"runs already  {url}, data in {data}; end it: taskdock stop")
+    assert again.stdout.startswith(
+        f"runs already  {url}, dashboard {url}/ui/, data in {data}; end it:"
+    )
     other = run("serve", "--detach", "--port", "1")
     assert other.returncode == 1
     assert f"a server runs already on {data}, at {url}" in other.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from taskdock.client.demo import SAMPLES
+from taskdock.client.demo.hello_worlds import SAMPLES
 
 _STATUS = re.compile(r"^   status +(\w+)$", re.MULTILINE)
 _LONGEST = 4000  # characters of a demo's output that a report has

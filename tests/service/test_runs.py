@@ -84,7 +84,10 @@ def test_a_run_has_all_that_is_known_of_it(dock: Dock) -> None:
     assert set(run) == {
         *("id", "sequence", "at", "kind", "taskId", "requestId", "functionName", "runtime"),
         *("version", "event", "answer", "log", "cold", "duration", "memoryUsed"),
+        *("environmentId", "waited", "init", "settled", "timeLimit", "memoryLimit"),
     }
+    assert run["waited"] >= run["init"] >= 0
+    assert run["settled"] >= 0
     assert run["event"]["data"] == {"legs": 4}
     assert (run["kind"], run["taskId"], run["functionName"]) == ("execution", executed["id"], NAME)
     assert run["answer"] == executed["result"]

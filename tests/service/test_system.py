@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from taskdock.testing import running
 from taskdock.testing.fakes.engine import FakeEngine, fake_image_of
-from taskdock.web.harness_api.observing.doctor import Examiner, FindingJson
+from taskdock.web.harness_api.observing.server.doctor import Examiner, FindingJson
 from tests.support.builders import Dock, StartDock
 from tests.support.people import nobody
 

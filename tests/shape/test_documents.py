@@ -212,6 +212,7 @@ RUN_BY = {
     "docs/ci.md": "harness/test_pipelines.py",
     "docs/clients.md": "acceptance/test_pages.py",
     "docs/debugging.md": "acceptance/test_debug.py",
+    "docs/demo.md": "ui/test_demo.py",
     "docs/doctor.md": "acceptance/test_pages.py",
     "docs/doubles.md": "acceptance/test_pages.py",
     "docs/in-a-container.md": "engines/systems/test_in_a_container.py",

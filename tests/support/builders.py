@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import requests
 from flask import Flask
@@ -176,11 +177,12 @@ def _new_database() -> bytes:
 def app_of(directory: Any) -> Flask:
     """The public application with nothing behind its endpoints, for who looks at those alone."""
     unused: Any = None
-    harness = HarnessApi(**{field.name: unused for field in fields(HarnessApi)})
+    # Pages take hold of parts of parts.
+    harness = HarnessApi(**{field.name: Mock() for field in fields(HarnessApi)})
     parts = {field.name: unused for field in fields(Dashboard)} | {"harness": harness}
     return create_app(
         report=unused,
-        tasks=TaskApi(unused, unused, unused, unused, unused),
+        tasks=TaskApi(unused, unused, unused, unused, unused, unused),
         aws=LambdaApi(unused, unused, "x86_64", 1),
         guard=Guard(directory, Openness(strict=True)),
         harness=harness,

@@ -37,6 +37,10 @@ class Piped:
         for reader in self._readers:
             reader.start()
 
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
     def interrupt(self) -> int:
         """Ends it as Ctrl-C does; its exit code."""
         self._process.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from taskdock.testing import running
 from taskdock.testing.dock import Dock, ServerHere
@@ -22,6 +22,7 @@ from tests.support.live import REPOSITORY, make_images
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 HERE = ("localhost", "127.0.0.1")
 LIMIT = 20_000  # milliseconds that anything on a page may take
+expect.set_options(timeout=LIMIT)
 
 OpenPage = Callable[..., Page]
 

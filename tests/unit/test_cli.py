@@ -21,8 +21,8 @@ from taskdock import __file__ as package
 from taskdock.base.errors import TaskdockError
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import demo
 from taskdock.client.api import TaskService
+from taskdock.client.demo import hello_worlds as demo
 from taskdock.client.deployment import images
 from taskdock.client.errors import NotStarted
 from taskdock.client.servers.local_server import LocalServer
@@ -650,13 +650,14 @@ def test_the_status_is_a_few_lines_and_a_table(taskdock: Taskdock, stub: StubSer
 
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
-        "taskdock  1.2.3",
-        "address   http://localhost:8080",
-        "since     2026-01-02 12:00:00 UTC",
-        "tasks     3 new, 1 in progress",
-        "memory    384 of 2048 MB",
-        "database  12 of 1024 MB, 30 days at most, since 2026-01-01 12:00:00 UTC; 12 rows removed",
-        "prepared  none",
+        "taskdock   1.2.3",
+        "address    http://localhost:8080",
+        "dashboard  http://localhost:8080/ui/",
+        "since      2026-01-02 12:00:00 UTC",
+        "tasks      3 new, 1 in progress",
+        "memory     384 of 2048 MB",
+        "database   12 of 1024 MB, 30 days at most, since 2026-01-01 12:00:00 UTC; 12 rows removed",
+        "prepared   none",
         "",
         "FUNCTION  STATE   MB   IDLE SINCE (UTC)",
         "hello     frozen  128  2026-01-02 12:00:07",
@@ -673,7 +674,7 @@ def test_the_status_begins_with_what_does_not_work(taskdock: Taskdock, stub: Stu
     assert result.stdout.splitlines()[:3] == [
         "does not work: engine, since 2026-01-02 12:00:00 UTC: it does not answer",
         "degraded: memory, since 2026-01-02 12:00:00 UTC: no limit",
-        "taskdock  1.2.3",
+        "taskdock   1.2.3",
     ]
 
 
@@ -697,7 +698,7 @@ def test_the_status_says_what_is_prepared(taskdock: Taskdock, stub: StubService)
 
     result = taskdock("status")
 
-    assert "prepared  7 of 8 python3.11, 128 MB\n" in result.stdout
+    assert "prepared   7 of 8 python3.11, 128 MB\n" in result.stdout
     assert "no environments" in result.stderr
 
 

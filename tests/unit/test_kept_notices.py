@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from taskdock.base.notices import Notice, Notices, TroubleBegan
 from taskdock.testing.clock import ManualClock
-from taskdock.web.harness_api.observing.notices import MOST, KeptNotices, find
+from taskdock.web.harness_api.observing.server.notices import MOST, KeptNotices, find
 
 
 @dataclass(frozen=True, kw_only=True)

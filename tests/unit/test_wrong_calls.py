@@ -415,6 +415,8 @@ WRONG_CALLS: list[tuple[str, str]] = [
         " at most 65535",
     ),
     ("demo --images none", "--images has to be auto, registry or standin, not 'none'"),
+    ("demo --ui --url :1", "--ui starts a server of its own: leave out --url"),
+    ("demo --port 1", "--port is for the server of --ui: add --ui"),
 ]
 """A call as it is typed, with its variables, and what it says. {folder}: where it is made.
 {fields}: those of task-config.json."""

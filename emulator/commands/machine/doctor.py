@@ -11,8 +11,8 @@ import click
 from taskdock.base.errors import StartupError
 from taskdock.base.settings import Settings
 from taskdock.base.timing.clock import SystemClock
-from taskdock.client import demo
 from taskdock.client.console import exits, options, output
+from taskdock.client.demo import samples
 from taskdock.server.doctor import examination
 from taskdock.server.doctor.judges import report
 
@@ -40,7 +40,7 @@ def doctor(*, as_json: bool, **given: str | None) -> None:
         settings,
         environment=os.environ,
         clock=SystemClock(),
-        runtime_ids=demo.sample_runtimes(),
+        runtime_ids=samples.sample_runtimes(),
     ) as examining:
         for name, finding in examining.findings():
             found[name] = finding

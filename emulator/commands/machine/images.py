@@ -7,8 +7,8 @@ import dataclasses
 import click
 
 from taskdock.base.settings import ImageChoice
-from taskdock.client import demo
 from taskdock.client.console import options, output, progress
+from taskdock.client.demo import samples
 from taskdock.server import provision
 
 
@@ -31,7 +31,7 @@ def runtimes(as_json: bool, choice: ImageChoice) -> None:
 @click.argument("runtime", nargs=-1)
 def images(runtime: tuple[str, ...], choice: ImageChoice) -> None:
     """Pull or build the images of these runtimes ahead; of the samples' when none is named."""
-    runtime_ids = runtime or demo.sample_runtimes()
+    runtime_ids = runtime or samples.sample_runtimes()
     with progress.shown() as show:
         found = provision.ensure_images(runtime_ids, choice, show)
     for id, image in found.items():

@@ -45,8 +45,8 @@ def serve(*, detach: bool, port_file: Path | None, **given: Any) -> None:
 
 
 def _detach(settings: Settings, port_file: Path | None, given: dict[str, Any]) -> None:
-
-    from taskdock.client.servers import running  # noqa: PLC0415 - late, as above
+    from taskdock.client.api import DASHBOARD  # noqa: PLC0415 - late, as above
+    from taskdock.client.servers import running  # noqa: PLC0415
     from taskdock.client.servers.local_server import own_command  # noqa: PLC0415
     from taskdock.server import detached  # noqa: PLC0415
 
@@ -63,4 +63,7 @@ def _detach(settings: Settings, port_file: Path | None, given: dict[str, Any]) -
         raise TaskdockError(
             f"a server runs already on {there.folder}, at {there.url}; end it first: {stop}"
         )
-    output.plain(f"runs already  {there.url}, data in {there.folder}; end it: {stop}")
+    page = f"{there.url}{DASHBOARD}"
+    output.plain(
+        f"runs already  {there.url}, dashboard {page}, data in {there.folder}; end it: {stop}"
+    )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # `version` is there without any HTTP
 @options.service
 def status(as_json: bool, service: TaskService) -> None:
     """Show the running server: what does not work, its environments, its queue, its memory."""
+    from taskdock.client.api import DASHBOARD  # noqa: PLC0415 - late, as above
+
     found = service.status()
     if as_json:
         output.document(found)
@@ -34,6 +36,7 @@ def status(as_json: bool, service: TaskService) -> None:
         {
             "taskdock": found["version"],
             "address": found["url"],
+            "dashboard": f"{found['url']}{DASHBOARD}",
             "since": f"{output.moment(found['startTimestamp'])} UTC",
             "tasks": queued and f"{queued['new']} new, {queued['inProgress']} in progress",
             "memory": f"{memory['held']} of {memory['budget']} MB",

@@ -51,8 +51,7 @@ class Environment:
     ) -> None:
         """`moved` is called after each change of its state, and when it becomes known that an
         environment that is retired already has a container."""
-        self.id = id
-        self.function = function
+        self.id, self.function = id, function
         self.fingerprint = function.fingerprint
         self.state = State.STARTING
         self.since = clock.monotonic()  # when it came into its state
@@ -70,10 +69,9 @@ class Environment:
         self.being_made = False  # somebody has its container made, and will call `made`
         self.unmade = True  # it is not known yet whether it has a container
         self._reserved = False
-        self._clock, self._moved, self._lead = clock, moved, lead
+        self._loop, self._clock, self._moved, self._lead = loop, clock, moved, lead
         self._changes = Changes(loop)
         self._recording = Recording(clock=clock, max_log=limits.max_log)
-        self._loop = loop
         self._settling = Settling(
             loop=loop,
             flush=lambda: self.container.flush(),  # noqa: PLW0108 - it changes

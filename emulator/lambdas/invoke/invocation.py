@@ -58,8 +58,14 @@ class Call:
     """The record that the invoker has begun for it; callers leave it out."""
     task_id: str | None = None
     """The task that this is done for; its runtime gets it in the event alone."""
+    api_request_id: str | None = None
+    """The API request that this is done for."""
     fault: InjectedFault | None = None
     """The fault that the invoker has chosen for it; callers leave it out."""
+
+    def with_record(self, record: RunRecord) -> Call:
+        record.api_request_id = self.api_request_id
+        return replace(self, record=record)
 
     def with_fault(self, fault: InjectedFault) -> Call:
         if self.record is not None:
@@ -130,7 +136,12 @@ class Invocation:
         self._log.explain(outcome)
         self._log.end(outcome, usage)
         if self._call.record is not None:
-            self._call.record.used(usage, cold=cold)
+            self._call.record.used(
+                usage,
+                cold=cold,
+                environment_id=self._environment.id,
+                settled=max(self._milliseconds - duration, 0.0),
+            )
         self._end(present, outcome, usage.duration)
         return outcome
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -61,12 +60,10 @@ class Invoker:
         self._faults = faults or FaultList(clock)
         self._injection = Injection(pool=pool, clock=clock, limits=limits, image_of=image_of)
         self._pool, self._lease = pool, lease or pool.lease
-        self._reactor = pool.reactor
+        self._reactor, self._region = pool.reactor, region
         self._watch, self._notices = watch, notices or Notices()
-        self._region = region
         self._clock, self._limits = clock, limits
-        self._under_way = UnderWay()
-        self._closed = False
+        self._under_way, self._closed = UnderWay(), False
         self.recorder: RunRecorder = NoRunRecorder()
         """Keeps each run; it is set before the first one."""
 
@@ -175,7 +172,7 @@ class Invoker:
         )
         if record is None:
             return await self._run(function, event, sink, call=call, **options)
-        call, sink = replace(call, record=record), record.recording(sink)
+        call, sink = call.with_record(record), record.recording(sink)
         with record.ending(self.recorder):
             record.outcome = await self._run(function, event, sink, call=call, **options)
         return record.outcome
@@ -207,7 +204,7 @@ class Invoker:
         ASKED.set(call)
         with self._under_way, Waiting(turn, self._watch) as waiting:
             async with lease(function, patience) as leased:
-                waiting.end()
+                waiting.end(call.record)
                 if not isinstance(leased, Failure) and await waiting.may_begin():
                     return await self._invoke(leased, event, sink, call, answered)
                 failure = self._blamed(leased) if isinstance(leased, Failure) else _NOT_KEPT

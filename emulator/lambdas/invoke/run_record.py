@@ -52,6 +52,12 @@ class RunRecord:
     """None: no environment has had the event."""
     fault: InjectedFault | None = None
     """The fault that was injected, if any."""
+    api_request_id: str | None = None
+    environment_id: str | None = None
+    waited: float | None = None
+    """Milliseconds until it had its environment, with the init of a new one."""
+    settled: float | None = None
+    """Milliseconds from the end of the handler to that of the log."""
     outcome: Outcome | None = None
     number: int = 0
     """Grows with each run that ends; 0: it is not kept."""
@@ -75,8 +81,9 @@ class RunRecord:
             if self.outcome is not None:  # else the server has cut it off
                 recorder.end(self)
 
-    def used(self, usage: Usage, *, cold: bool) -> None:
+    def used(self, usage: Usage, *, cold: bool, environment_id: str, settled: float) -> None:
         self.usage, self.cold = usage, cold
+        self.environment_id, self.settled = environment_id, settled
 
     def recording(self, sink: Sink) -> Sink:
         """A sink that keeps each line here, and hands it to `sink`."""

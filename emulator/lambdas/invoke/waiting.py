@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from taskdock.engines.watch import EngineWatch
+from taskdock.lambdas.invoke.run_record import RunRecord
 
 _AT_ONCE = 0.05  # seconds; an invocation that gets its environment later has waited for it
 
@@ -28,7 +29,9 @@ class Waiting:
         self._turn = turn
         self._watch = watch
         self._awaited: asyncio.Future[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(_AT_ONCE, self._wait_longer)
+        self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
+        self._timer = self._loop.call_later(_AT_ONCE, self._wait_longer)
 
     def __enter__(self) -> Waiting:
         return self
@@ -41,7 +44,10 @@ class Waiting:
         if self._turn is not None:
             self._turn.waits()
 
-    def end(self) -> None:
+    def end(self, record: RunRecord | None = None) -> None:
+        """`record` keeps how long it was."""
+        if record is not None:
+            record.waited = (self._loop.time() - self._begun) * 1000
         self._timer.cancel()
         if self._awaited is not None:
             self._watch.forget(self._awaited)

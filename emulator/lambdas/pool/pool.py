@@ -66,11 +66,8 @@ class Pool:
         in use. `cpus`: the processors' time that a function has once its init is over; None: no
         limit.
         """
-        self.reactor, self._loop = reactor, reactor.loop
-        self._clock, self._limits = clock, limits
-        self._notices = notices
-        self._lead = lead
-        self._stopped = False
+        self.reactor, self._loop, self._notices = reactor, reactor.loop, notices
+        self._clock, self._limits, self._lead, self._stopped = clock, limits, lead, False
         self._removals = Removals(reactor=reactor, health=health, limits=limits, notices=notices)
         self.operations = Operations(
             engine=engine,
@@ -132,7 +129,6 @@ class Pool:
         return self._fleet.snapshot()
 
     def report(self) -> list[EnvironmentReport]:
-        """The environments with what they do."""
         return self._fleet.report()
 
     def held(self) -> int:

@@ -24,7 +24,8 @@ from taskdock.tasks.model.notices import ScheduleCreated, TaskFailed
 from taskdock.tasks.queue.counts import TaskCounts
 from taskdock.tasks.queue.rescuer import Rescuer
 from taskdock.tasks.retention.retention import MIB, Retention
-from taskdock.tasks.runs.history import RunFlusher, RunHistory
+from taskdock.tasks.runs.history import RunHistory
+from taskdock.tasks.runs.run_flusher import RunFlusher
 from taskdock.tasks.schedules.scheduler import Scheduler
 from taskdock.tasks.schedules.schedules import Schedules
 from taskdock.tasks.work.unwritten import Unwritten

@@ -27,8 +27,8 @@ from taskdock.server.notices import DataFolderClosed
 from taskdock.store.database import Store
 from taskdock.web.access.nonces import Nonces
 from taskdock.web.access.oauth1 import LIFETIME
-from taskdock.web.harness_api.observing.doctor import Examine
-from taskdock.web.harness_api.observing.notices import KeptNotices
+from taskdock.web.harness_api.observing.server.doctor import Examine
+from taskdock.web.harness_api.observing.server.notices import KeptNotices
 from taskdock.web.http.listeners import open_public
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +48,29 @@ def find(
     page = rows.order_by(*_order(fields, query.sort)).limit(query.limit).offset(query.offset)
     total = None if query.skip_count else next(iter(count.tuples().execute(db)))[0]
     return list(page.execute(db)), total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The rest of a statement, in words: what else is true of its rows, their order, how many."""
+
+    names: str
+    conditions: str
+    values: Sequence[Any]
+    order: str
+    limit: int
+
+
+def worded(
+    db: Database, table: type[Table], fields: Fields, where: Condition, page: Page
+) -> tuple[str, Sequence[Any]]:
+    """A statement for one page, with the values of its marks. Raises `BadQuery`."""
+    rows = table.select(SQL(page.names)).where(_Rows(fields).sql(where))
+    if page.conditions:
+        rows = rows.where(SQL(page.conditions, list(page.values)))
+    rows = rows.order_by(SQL(page.order)).limit(page.limit)
+    words, values = db.get_sql_context().sql(rows).query()  # type: ignore[no-untyped-call]
+    return str(words), values
 
 
 def _order(fields: Fields, sort: Sequence[Sort]) -> list[Sql]:

@@ -164,7 +164,7 @@ class ApiRequests:
                 call.log,
                 patience=self._patience,
                 max_event=_MAX_EVENT,
-                call=Call(request_id=call.run, kind=RunKind.API),
+                call=Call(request_id=call.run, kind=RunKind.API, api_request_id=call.id),
             )
         finally:
             self._places.release()

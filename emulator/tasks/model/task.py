@@ -134,6 +134,8 @@ class Task:
     error: TaskError | None = None
     claim: int = 0
     event_id: str | None = None  # the service event that it was made for
+    created_by_task_id: str | None = None  # the task in whose run a function made it
+    direct: bool | None = None  # executed directly, while its caller waited
 
 
 def new_task(
@@ -148,6 +150,8 @@ def new_task(
     application_id: str | None = None,
     user_id: str | None = None,
     event_id: str | None = None,
+    created_by_task_id: str | None = None,
+    direct: bool | None = None,
 ) -> Task:
     """A task that is made now. `application_id` and `user_id` say for whom: None for one that
     taskdock makes by itself, for a schedule or for the service event `event_id`."""
@@ -165,4 +169,6 @@ def new_task(
         creation_timestamp=now,
         update_timestamp=now,
         event_id=event_id,
+        created_by_task_id=created_by_task_id,
+        direct=direct,
     )

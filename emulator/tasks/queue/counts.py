@@ -131,7 +131,7 @@ class TaskCounts(Loop):
             counted = Counter({Status(name): count for name, count in self._store.rows(_COUNT)})
             with self._lock:
                 before = self._counts
-                # What was told meanwhile came behind the view that the database gave of itself.
+                # Notices came meanwhile, behind the view that the database gave of itself.
                 counted.update(self._moved)
                 self._counts, self._at = counted, self._now()
                 self._counted = self._real.monotonic()

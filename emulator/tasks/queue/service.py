@@ -78,14 +78,24 @@ class Service:
         start: datetime | None = None,
         priority: int | None = None,
         by: Account = NOBODY,
+        created_by_task_id: str | None = None,
     ) -> Task:
-        """A new task, made `by` an account.
+        """A new task, made `by` an account; in the run of `created_by_task_id`, if a function is
+        its caller.
 
         As with the real service, that its function exists is seen when it runs.
         """
         if priority is None:
             priority = self._catalog.default_priority(function_name)
-        task = self._new_task(function_name, data, priority=priority, by=by, tags=tags, start=start)
+        task = self._new_task(
+            function_name,
+            data,
+            priority=priority,
+            by=by,
+            tags=tags,
+            start=start,
+            created_by_task_id=created_by_task_id,
+        )
         self._queue.enqueue(task)
         self._notices.publish(TaskCreated(task=task.id, function=function_name))
         self._wake()
@@ -101,9 +111,14 @@ class Service:
         self._notices.publish(TaskCanceled(task=task_id))
 
     def execute(
-        self, function_name: str, data: dict[str, Any] | None, *, by: Account = NOBODY
+        self,
+        function_name: str,
+        data: dict[str, Any] | None,
+        *,
+        by: Account = NOBODY,
+        created_by_task_id: str | None = None,
     ) -> Executed:
-        """Runs a function now and waits for its result.
+        """Runs a function now and waits for its result; `created_by_task_id` as for `create`.
 
         Raises `NotFound`, `TimeLimitTooLong`, `TooManyExecutions`, `InvocationFailed` when it could
         not be started, `Unavailable` when nothing can be, and `FunctionFailed`.
@@ -117,7 +132,14 @@ class Service:
         if not self._direct.acquire(blocking=False):
             raise TooManyExecutions
         try:
-            task = self._new_task(function_name, data, priority=0, by=by)
+            task = self._new_task(
+                function_name,
+                data,
+                priority=0,
+                by=by,
+                created_by_task_id=created_by_task_id,
+                direct=True,
+            )
             task, log = self._enqueue_claimed(task)
             outcome, ended = self._runner.run_directly(task, function, log, self._patience)
         finally:
@@ -181,6 +203,8 @@ class Service:
         by: Account,
         tags: Sequence[str] | None = None,
         start: datetime | None = None,
+        created_by_task_id: str | None = None,
+        direct: bool | None = None,
     ) -> Task:
         now = self._clock.now()
         return new_task(
@@ -193,6 +217,8 @@ class Service:
             priority=priority,
             application_id=by.application_id,
             user_id=by.user_id,
+            created_by_task_id=created_by_task_id,
+            direct=direct,
         )
 
 

@@ -15,9 +15,7 @@ from typing import Any
 
 from taskdock.base import ids
 from taskdock.base.errors import NotFound
-from taskdock.base.notices import LoopFailed, Notices
-from taskdock.base.timing.clock import Clock, SystemClock
-from taskdock.base.timing.loop import Loop
+from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.store import sql
@@ -28,7 +26,6 @@ from taskdock.tasks.runs import run_json
 from taskdock.tasks.runs.run_json import RunJson
 
 MOST = 1000  # runs in one answer
-_WRITE_EVERY = 10.0  # seconds; under load, most runs are forgotten again before they cost a write
 _INSERT = sql.insert(RunRow)
 _SIZES = "SELECT sequence, size FROM run ORDER BY sequence"
 _GET = sql.select(RunRow, "WHERE id = ?")
@@ -122,6 +119,7 @@ class RunHistory:
         function: str | None = None,
         task: str | None = None,
         request: str | None = None,
+        api_request: str | None = None,
         failed: bool = False,
         limit: int = MOST,
     ) -> tuple[list[RunJson], int]:
@@ -130,8 +128,13 @@ class RunHistory:
         with self._adding:
             last = self._last
         self.write_waiting()
-        wanted = {"sequence > ?": since, "function_name = ?": function}
-        wanted |= {"task_id = ?": task, "request_id = ?": request}
+        wanted = {
+            "sequence > ?": since,
+            "function_name = ?": function,
+            "task_id = ?": task,
+            "request_id = ?": request,
+            "api_request_id = ?": api_request,
+        }
         given = {words: value for words, value in wanted.items() if value is not None}
         conditions = [*given, *(["error IS NOT NULL"] if failed else [])]
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
@@ -226,25 +229,3 @@ def shown(record: RunRecord) -> RunJson:
 
 def _shown(row: tuple[Any, ...]) -> RunJson:
     return run_json.to_json(sql.from_row(RunRow, row))
-
-
-class RunFlusher(Loop):
-    """Writes the runs that have ended, now and then."""
-
-    name = "run-flusher"
-
-    def __init__(self, *, history: RunHistory, notices: Notices) -> None:
-        super().__init__(SystemClock(), notices)  # a disk knows no other
-        self._history = history
-
-    def run_once(self) -> float:
-        self._history.write_waiting()
-        return _WRITE_EVERY
-
-    def stop(self) -> None:
-        """Also writes the runs that ended since the last turn."""
-        super().stop()
-        try:
-            self._history.write_waiting()
-        except Exception as error:
-            self._notices.publish(LoopFailed(loop=self.name, error=repr(error)))

@@ -49,6 +49,17 @@ class RunJson(TypedDict):
     """MB."""
     fault: InjectedFaultJson | None
     """The fault that was injected."""
+    apiRequestId: ObjectId | None
+    environmentId: str | None
+    waited: float | None
+    """Milliseconds until it had its environment, with the init of a new one."""
+    init: float | None
+    """Milliseconds that its environment's init took, where this run made that start."""
+    settled: float | None
+    """Milliseconds from the end of the handler to the end of the log."""
+    timeLimit: int | None
+    """Seconds, as the function had it then; and so is `memoryLimit`, in MB."""
+    memoryLimit: int | None
 
 
 def to_row(record: RunRecord) -> dict[str, Any]:
@@ -74,6 +85,13 @@ def to_row(record: RunRecord) -> dict[str, Any]:
         "memory_used": None if usage is None else usage.max_memory,
         "fault": None if record.fault is None else record.fault.to_json(),
         "size": record.size,
+        "api_request_id": record.api_request_id,
+        "environment_id": record.environment_id,
+        "waited": _rounded(record.waited),
+        "init": _rounded(None if usage is None else usage.init),
+        "settled": _rounded(record.settled),
+        "time_limit": function.time_limit,
+        "memory_limit": function.memory_limit,
     }
 
 
@@ -101,8 +119,19 @@ def to_json(row: Mapping[str, Any]) -> RunJson:
         "duration": row["duration"],
         "memoryUsed": row["memory_used"],
         "fault": row["fault"],
+        "apiRequestId": row["api_request_id"],
+        "environmentId": row["environment_id"],
+        "waited": row["waited"],
+        "init": row["init"],
+        "settled": row["settled"],
+        "timeLimit": row["time_limit"],
+        "memoryLimit": row["memory_limit"],
     }
     return {**present(shown), **own}
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 2)
 
 
 def _error(failure: Failure) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from taskdock.lambdas.pool.debugging.sessions import DebugSessions
 from taskdock.tasks.agenda.driver import Driver
 from taskdock.tasks.agenda.task_waits import TaskWaits
 from taskdock.tasks.retention.reset import Reset
+from taskdock.tasks.runs.activity import Activity
+from taskdock.tasks.runs.family import Families
 from taskdock.tasks.runs.history import RunHistory
 from taskdock.tasks.runs.replay import Replay
 from taskdock.web.doubles.fall_through import DoubleParts
@@ -19,15 +21,16 @@ from taskdock.web.harness_api.code import CodeViews
 from taskdock.web.harness_api.debug import DebugViews
 from taskdock.web.harness_api.doubles import DoubleViews
 from taskdock.web.harness_api.faults import FaultViews
+from taskdock.web.harness_api.observing.activity import ActivityViews
 from taskdock.web.harness_api.observing.deliveries import DeliveryParts, DeliveryViews
-from taskdock.web.harness_api.observing.doctor import DoctorViews, Examiner
 from taskdock.web.harness_api.observing.functions import FunctionReport, FunctionReportViews
 from taskdock.web.harness_api.observing.glances import Glances, GlanceViews
-from taskdock.web.harness_api.observing.notices import KeptNotices, NoticeViews
 from taskdock.web.harness_api.observing.queue import LineupParts, LineupViews
 from taskdock.web.harness_api.observing.runs import RunViews
 from taskdock.web.harness_api.observing.schedules import ScheduleRunParts, ScheduleRunViews
-from taskdock.web.harness_api.observing.system import SystemReport, SystemViews
+from taskdock.web.harness_api.observing.server.doctor import DoctorViews, Examiner
+from taskdock.web.harness_api.observing.server.notices import KeptNotices, NoticeViews
+from taskdock.web.harness_api.observing.server.system import SystemReport, SystemViews
 from taskdock.web.harness_api.observing.waits import WaitViews
 from taskdock.web.harness_api.reset import ResetViews
 
@@ -55,6 +58,8 @@ class HarnessApi:
     lineup: LineupParts
     schedule_runs: ScheduleRunParts
     deliveries: DeliveryParts
+    activity: Activity
+    families: Families
 
     @property
     def views(self) -> Sequence[object]:
@@ -76,4 +81,5 @@ class HarnessApi:
             LineupViews(self.lineup),
             ScheduleRunViews(self.schedule_runs),
             DeliveryViews(self.deliveries),
+            ActivityViews(self.activity, self.families),
         ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
 from flask.typing import ResponseReturnValue
+from werkzeug import Response as BaseResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
@@ -28,6 +29,7 @@ from taskdock.web.task_api.api import TaskApi
 from taskdock.web.task_api.api_functions import FunctionResponse
 from taskdock.web.task_api.status import Report, ServerViews
 from taskdock.web.ui.dashboard import Dashboard
+from taskdock.web.ui.page import ROOT as DASHBOARD
 from taskdock.web.ui.rendering import service_time
 
 
@@ -66,6 +68,7 @@ def create_app(
     service_time.provide(app, lambda: dashboard.harness.driver)
     app.register_blueprint(aws.blueprint(notices))
 
+    app.before_request(_lead_browsers)
     fall_through = FallThrough(app, harness.doubles, sandbox.guarded)
     app.before_request(fall_through.lead)
     authentication.protect(app, guard, errors_of_path.answer)
@@ -73,6 +76,14 @@ def create_app(
     app.after_request(_as_ours)
     _answer_errors(app, notices)
     return app
+
+
+def _lead_browsers() -> BaseResponse | None:
+    """Leads a browser that asks for the address alone to the dashboard. Other programs are answered
+    as for any path that is not here, by a double too."""
+    if request.path != "/" or request.method != "GET":
+        return None
+    return redirect(DASHBOARD, 303) if "text/html" in request.headers.get("Accept", "") else None
 
 
 def _as_ours(response: Response) -> Response:

@@ -17,6 +17,7 @@ from taskdock.web.task_api.api_functions import (
     ApiFunctionViews,
     ApiRequestViews,
 )
+from taskdock.web.task_api.creator import TaskOf
 from taskdock.web.task_api.events import EventViews
 from taskdock.web.task_api.functions import FunctionViews
 from taskdock.web.task_api.schedules import ScheduleViews
@@ -32,11 +33,12 @@ class TaskApi:
     api_requests: ApiRequests
     schedules: Schedules
     events: Events
+    task_of: TaskOf
 
     def serve(self, app: Flask) -> None:
         """Adds the routes to `app`, but for the calls of API functions."""
-        serve(app, TaskViews(self.service))
-        serve(app, FunctionViews(self.catalog, self.service))
+        serve(app, TaskViews(self.service, self.task_of))
+        serve(app, FunctionViews(self.catalog, self.service, self.task_of))
         serve(app, ApiRequestViews(self.api_requests))
         serve(app, ScheduleViews(self.schedules))
         serve(app, EventViews(self.events))

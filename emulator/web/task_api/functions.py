@@ -21,6 +21,7 @@ from taskdock.web.common.listing import AffectedRecordsJson
 from taskdock.web.common.requests import Wire
 from taskdock.web.common.rql import parser as rql
 from taskdock.web.task_api import function_json
+from taskdock.web.task_api.creator import TaskOf, creator
 from taskdock.web.task_api.function_json import (
     FunctionBody,
     FunctionDetailsJson,
@@ -67,9 +68,10 @@ class Execution(Wire):
 
 
 class FunctionViews:
-    def __init__(self, catalog: Catalog, service: Service) -> None:
+    def __init__(self, catalog: Catalog, service: Service, task_of: TaskOf) -> None:
         self._catalog = catalog
         self._service = service
+        self._task_of = task_of
 
     @endpoint(
         "GET",
@@ -185,7 +187,9 @@ class FunctionViews:
     def execute(self, name: str) -> TaskWithResultJson:
         access.admit(caller(), access.EXECUTE_TASK, self._catalog, name)
         asked = requests.read(Execution, request.get_data(), optional=True)
-        executed = self._service.execute(name, asked.data, by=caller())
+        executed = self._service.execute(
+            name, asked.data, by=caller(), created_by_task_id=creator(self._task_of)
+        )
         return {**task_json.to_json(executed.task), "result": executed.result}
 
     @endpoint(

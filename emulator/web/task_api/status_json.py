@@ -17,8 +17,6 @@ from taskdock.lambdas.pool.waiters import Wait, WaitingCalls
 from taskdock.lambdas.slot import EnvironmentReport, PastCall, PresentCall, PrewarmLevel
 from taskdock.tasks.retention.retention import NAMES, Stored
 
-MEGABYTE = 1024 * 1024
-
 
 class TroubleJson(TypedDict):
     name: str
@@ -209,7 +207,7 @@ def environment_json(report: EnvironmentReport, now: datetime, moment: float) ->
         "runtime": report.runtime or None,
         "stateSince": since,
         "timeLimit": slot.time_limit,
-        "memoryUsed": math.ceil(report.peak / MEGABYTE) or None,
+        "memoryUsed": math.ceil(report.peak / 2**20) or None,
         "calls": report.served,
         "running": None if running is None else _present_json(running, now, moment),
         "last": None if last is None else _past_json(last, now, moment),

@@ -20,6 +20,7 @@ from taskdock.web.common.descriptions import BY_ID, SINCE
 from taskdock.web.common.endpoint import Endpoint, Page
 from taskdock.web.common.listing import AffectedRecordsJson, LogLineJson
 from taskdock.web.common.requests import Moment, Priority, Wire
+from taskdock.web.task_api.creator import TaskOf, creator
 
 endpoint = partial(Endpoint, tag="Tasks")
 
@@ -33,8 +34,9 @@ class NewTask(Wire):
 
 
 class TaskViews:
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, task_of: TaskOf) -> None:
         self._service = service
+        self._task_of = task_of
 
     @endpoint(
         "GET",
@@ -69,6 +71,7 @@ class TaskViews:
             start=asked.start_timestamp,
             priority=asked.priority,
             by=caller(),
+            created_by_task_id=creator(self._task_of),
         )
         return task_json.to_json(task)
 

@@ -21,6 +21,7 @@ from taskdock.web.ui.pages.harness import ClockPageViews, FaultPageViews, Record
 from taskdock.web.ui.pages.now import NowViews
 from taskdock.web.ui.pages.queue.schedules import SchedulePageViews
 from taskdock.web.ui.pages.queue.tasks import QueueViews
+from taskdock.web.ui.pages.run import RunPageViews
 from taskdock.web.ui.pages.runs import RunListViews
 from taskdock.web.ui.pages.sign_in import SignInViews
 from taskdock.web.ui.pages.system import DoctorPageViews, ResetPageViews, SystemPageViews
@@ -52,7 +53,8 @@ class Dashboard:
             FunctionListViews(self.tasks, self.harness),
             FunctionPageViews(self.tasks, self.harness, self.report),
             TryItViews(self.tasks, self.harness, self.tries, self.clock),
-            RunListViews(),
+            RunListViews(self.tasks, self.harness),
+            RunPageViews(self.tasks, self.harness),
             QueueViews(self.report, self.tasks, self.harness),
             SchedulePageViews(self.tasks, self.harness),
             EventPageViews(self.tasks, self.harness),

@@ -17,18 +17,20 @@ from taskdock.server.parts.web.build_doubles import build_doubles
 from taskdock.tasks.logs.tail import LogTail
 from taskdock.tasks.queue.lineup import Lineup
 from taskdock.tasks.retention.reset import Clear, Reset
+from taskdock.tasks.runs.activity import Activity
 from taskdock.tasks.runs.ended import EndedLately
+from taskdock.tasks.runs.family import Families
 from taskdock.tasks.runs.replay import Replay
 from taskdock.tasks.runs.statistics import RunStatistics
 from taskdock.tasks.schedules.last_runs import LastRuns
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.observing.deliveries import DeliveryParts
-from taskdock.web.harness_api.observing.doctor import Examiner
 from taskdock.web.harness_api.observing.functions import FunctionReport
 from taskdock.web.harness_api.observing.glances import Glances
 from taskdock.web.harness_api.observing.queue import LineupParts
 from taskdock.web.harness_api.observing.schedules import ScheduleRunParts
-from taskdock.web.harness_api.observing.system import EngineJson, SystemReport
+from taskdock.web.harness_api.observing.server.doctor import Examiner
+from taskdock.web.harness_api.observing.server.system import EngineJson, SystemReport
 
 
 def build_harness(
@@ -76,6 +78,13 @@ def build_harness(
             last_runs=LastRuns(base.store),
         ),
         deliveries=DeliveryParts(outbox=tasks.outbox, log=tasks.delivery_log),
+        activity=Activity(
+            store=base.store,
+            history=tasks.history,
+            log_store=tasks.log_store,
+            clock=base.clock,
+        ),
+        families=Families(store=base.store),
     )
 
 

@@ -124,7 +124,12 @@ def _router(
     openness, report = _openness(base.settings, lambdas), _report(base, lambdas, tasks)
     harness = build_harness(base, lambdas, tasks, agenda)
     task_api = TaskApi(
-        tasks.service, lambdas.catalog, tasks.api_requests, tasks.schedules, tasks.events
+        tasks.service,
+        lambdas.catalog,
+        tasks.api_requests,
+        tasks.schedules,
+        tasks.events,
+        harness.doubles.task_of,
     )
     application = create_app(
         report=report,

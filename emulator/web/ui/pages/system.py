@@ -10,7 +10,7 @@ from flask import Response, request
 from taskdock.base.errors import BadField
 from taskdock.web.common import requests
 from taskdock.web.harness_api.api import HarnessApi
-from taskdock.web.harness_api.observing import notices
+from taskdock.web.harness_api.observing.server import notices
 from taskdock.web.harness_api.reset import NewReset, ResetJson, ResetViews
 from taskdock.web.task_api.status import Report
 from taskdock.web.ui.page import ROOT, action, page

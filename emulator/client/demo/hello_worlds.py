@@ -1,11 +1,10 @@
-"""The demo: deploys three sample functions, runs each as a task, and shows the results.
+"""The demo in a terminal: deploys three samples, runs each as a task, and shows the results.
 
 It starts a server of its own, unless it is given the URL of one.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -15,18 +14,17 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import sleep
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
-from taskdock.base import resources
 from taskdock.base.errors import EngineError, TaskdockError
 from taskdock.base.timing.clock import Clock
 from taskdock.client import follow
 from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
 from taskdock.client.console import output, progress
-from taskdock.client.deployment.config import task_config
-from taskdock.client.deployment.deploy import deploy
+from taskdock.client.demo import samples
+from taskdock.client.demo.samples import BuildImage
 from taskdock.client.errors import NotStarted, ServerUnreachable, ServiceError
 from taskdock.client.servers import credentials
 from taskdock.client.servers.local_server import LocalServer
@@ -44,19 +42,6 @@ _WIDTH = max(map(len, SAMPLES))
 
 _DURATION = re.compile(r"(?<!Billed )(?<!Init )\bDuration: ([\d.]+ ms)")
 _MEMORY = re.compile(r"Max Memory Used: (\d+ MB)")
-
-
-def sample_runtimes() -> list[str]:
-    """The runtimes that the samples name."""
-    configs = resources.folder("sample_functions").glob(f"*/{task_config.FILE_NAME}")
-    named = {json.loads(config.read_text()).get("runtime") for config in configs}
-    return sorted(named - {None})
-
-
-class BuildImage(Protocol):
-    """Builds a folder's Dockerfile and returns the image's tag. `show` gets progress lines."""
-
-    def __call__(self, folder: Path, *, show: progress.Show) -> str: ...
 
 
 class Demo:
@@ -88,16 +73,9 @@ class Demo:
         return not failed
 
     def _deploy(self, name: str) -> None:
-        folder = resources.folder("sample_functions") / name
-        given = {}
-        if (folder / "Dockerfile").is_file():
+        if samples.needs_image(name):
             _say(name, "building its image")
-            given["image"] = self._build_image(folder)
-        file = folder / task_config.FILE_NAME
-        config = task_config.read(
-            file, given=given, environment={}, caller_environment={}, allow=lambda *_: None
-        )
-        deployment = deploy(self._service, config.to_request(folder))
+        deployment = samples.deploy_sample(self._service, name, self._build_image)
         _say(name, f"{deployment.action} ({output.limits(deployment.function)})")
 
     def _wait_for(self, created: Sequence[Json]) -> list[Json]:
@@ -173,7 +151,7 @@ def run(
                 return Demo(service, clock=clock, build_image=build).run()
         _step("1. Start a server")
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _leave)  # raises an exception, so that the server is stopped
+            signal.signal(number, leave)  # raises an exception, so that the server is stopped
         server = LocalServer(server_command, data_dir=data_dir, clock=clock, on_line=show)
         try:
             with server, _calling(server.url) as service:
@@ -238,7 +216,7 @@ def _calling(url: str) -> Iterator[TaskService]:
         service.close()
 
 
-def _leave(number: int, _: object) -> None:
+def leave(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 

@@ -1,0 +1,157 @@
+"""`taskdock demo --ui`, as a trainer has it: a story that the dashboard shows, and an end."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from taskdock.base.files.data_folder import label_of
+from taskdock.client.demo import story
+from taskdock.lambdas.environment.spec import LABEL
+from taskdock.testing.waiting import eventually
+from taskdock.web.ui.page import PAGES
+from tests.harness.page import examples
+from tests.support.live import REPOSITORY, CommandLine, TaskService, make_images
+from tests.support.piped import Piped
+from tests.ui.contrast import weak_text
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+SIZES: list[ViewportSize] = [{"width": 1280, "height": 720}, {"width": 1920, "height": 1080}]
+SECONDS_TO_SHOW = 120  # for all parts of the story, with their images here
+LEAST_CONTRAST = 7  # of text for a room: WCAG's enhanced contrast
+LEAST_TYPE = 14  # pixels of text for a room; most has more
+ADDRESS = re.compile(r"Dashboard +(http://localhost:\d+)/ui/$")
+
+
+@dataclass
+class Shown:
+    """A demo that runs."""
+
+    demo: Piped
+    cache: Path
+    """The user's cache, where the demo's server has its files."""
+
+    @property
+    def url(self) -> str:
+        """The server's, once the demo has printed it."""
+        line = eventually(self._line, "the dashboard's address", within=SECONDS_TO_SHOW)
+        found = ADDRESS.search(line)
+        assert found is not None
+        return found[1]
+
+    def _line(self) -> str:
+        assert self.demo.runs, self.demo.notes
+        return next((line for line in self.demo.lines if ADDRESS.search(line)), "")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """One for all tests here: the last of them ends it."""
+    make_images("python3.11", "nodejs20.x")
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as variables:
+        variables.setenv("XDG_CACHE_HOME", str(cache))
+        demo = Piped("demo", "--ui", "--port", "0")
+    yield Shown(demo, cache / "taskdock")
+    demo.close()
+
+
+def test_the_address_comes_first_and_the_dashboard_shows_the_whole_story(
+    shown: Shown, page: Page
+) -> None:
+    url = shown.url
+    assert not any("Deploy" in line for line in shown.demo.lines[:6])
+    page.goto(f"{url}/ui/")
+
+    main = page.get_by_role("main")
+    for name in (*story.CODE_FIRST, story.IMAGE_LATER):
+        expect(main.get_by_text(name).first).to_be_visible(timeout=SECONDS_TO_SHOW * 1000)
+    service = TaskService(url)
+    eventually(lambda: told(service), "all parts of the story", within=SECONDS_TO_SHOW)
+
+
+def test_what_a_trainer_types_meanwhile_works(shown: Shown, tmp_path: Path) -> None:
+    taskdock = CommandLine(tmp_path, shown.url)
+    lines = [
+        shlex.split(line)
+        for example in examples(REPOSITORY / "docs" / "demo.md")
+        for line in example.text.splitlines()
+        if not line.startswith("make ")
+    ]
+
+    for name, *words in lines:
+        assert name == "taskdock"
+        taskdock.succeed(*words)
+
+
+def test_the_back_row_can_read_every_page(shown: Shown, page: Page) -> None:
+    wrong: list[str] = []
+    for link in PAGES:
+        page.goto(f"{shown.url}{link.path}?present=1")
+        expect(page.locator("#connection")).to_have_text("live")
+        for size in SIZES:
+            page.set_viewport_size(size)
+            found = [*weak_text(page, LEAST_CONTRAST), *small_text(page, LEAST_TYPE)]
+            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            found += [f"it is {wide} pixels too wide"] if wide > 0 else []
+            wrong += [f"{link.title} at {size['width']}: {each}" for each in found]
+
+    assert wrong == []
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing(shown: Shown) -> None:
+    assert shown.url
+    (folder,) = shown.cache.glob("exec-*")
+    engine = docker.from_env()
+    ours = {"label": f"{LABEL}.server={label_of(folder)}"}
+    eventually(lambda: engine.containers.list(filters=ours), "containers")
+
+    code = shown.demo.interrupt()
+
+    assert code == 0, shown.demo.notes
+    assert shown.demo.lines[-1].strip() == "stopped"
+    assert not any("Traceback" in note for note in shown.demo.notes)
+    assert engine.containers.list(all=True, filters=ours) == []
+    assert not folder.exists()
+
+
+def small_text(page: Page, least: int) -> list[str]:
+    """The elements whose text has fewer pixels than that."""
+    found: list[str] = page.evaluate(
+        """(least) => [...document.body.querySelectorAll("*")].filter((element) =>
+          [...element.childNodes].some((each) => each.nodeType === 3 && each.data.trim())
+          && !element.matches(".skip, option") && element.checkVisibility()
+          && !element.closest("[aria-hidden=true]")
+          && parseFloat(getComputedStyle(element).fontSize) < least
+        ).map((element) => getComputedStyle(element).fontSize + ": "
+          + element.outerHTML.slice(0, 160))""",
+        least,
+    )
+    return found
+
+
+def told(service: TaskService) -> bool:
+    """Whether each part of the story has come to the end that it is there to show."""
+    ends = {
+        (task["functionName"], task["status"], (task.get("error") or {}).get("name"))
+        for task in service.get("/?limit(50)")["data"]
+    }
+    api_requests = service.get("/apiRequests")["data"]
+    return bool(api_requests) and ends >= {
+        ("recurring-chain", "complete", None),
+        ("fails-then-succeeds", "retried", "NotReadyYet"),
+        ("fails-then-succeeds", "complete", None),
+        ("too-slow", "failed", "Sandbox.Timedout"),
+        ("too-hungry", "failed", "Runtime.OutOfMemory"),
+        ("hello-world-docker", "complete", None),
+        ("takes-its-time", "complete", None),
+        ("hello-world-python", "new", None),
+    }
