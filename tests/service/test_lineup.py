@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskdock.base import ids
+from taskdock.base.notices import Notices
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.code import CodeStore
 from taskdock.store.database import Store
@@ -34,7 +35,9 @@ class Bench:
         self.store = Store(folder / "tasks.db")
         self.clock = ManualClock()
         catalog = Catalog(store=self.store, code=CodeStore(folder / "code"), clock=self.clock)
-        events = Events(store=self.store, catalog=catalog, own_ports=(), clock=self.clock)
+        events = Events(
+            store=self.store, catalog=catalog, own_ports=(), clock=self.clock, notices=Notices()
+        )
         self.queue = Queue(store=self.store, server="ours", events=events)
         self.lineup = Lineup(store=self.store, clock=self.clock)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from taskdock.base import ids
+from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import to_epoch
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.code import CodeStore
@@ -44,7 +45,7 @@ def queues(store: Store, tmp_path: Path) -> tuple[Queue, Queue]:
     """Ours, and another server's at the same database."""
     clock = ManualClock()
     catalog = Catalog(store=store, code=CodeStore(tmp_path / "code"), clock=clock)
-    events = Events(store=store, catalog=catalog, own_ports=(), clock=clock)
+    events = Events(store=store, catalog=catalog, own_ports=(), clock=clock, notices=Notices())
     ours, theirs = (Queue(store=store, server=name, events=events) for name in ("ours", "theirs"))
     return ours, theirs
 

@@ -384,7 +384,9 @@ class Rivals:
 
     def _open_schedules(self, store: Store, folder: Path) -> Schedules:
         catalog = Catalog(store=store, code=CodeStore(folder / "code"), clock=self.clock)
-        events = Events(store=store, catalog=catalog, own_ports=(), clock=self.clock)
+        events = Events(
+            store=store, catalog=catalog, own_ports=(), clock=self.clock, notices=Notices()
+        )
         name = f"rival-{len(self.schedules)}"
         queue = Queue(store=store, server=name, events=events)
         return Schedules(

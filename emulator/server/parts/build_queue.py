@@ -92,6 +92,7 @@ def _events(base: Foundation, lambdas: LambdaParts) -> Events:
         catalog=lambdas.catalog,
         own_ports=frozenset({base.port}),
         clock=base.clock,
+        notices=base.notices,
         functions_have_a_network=base.settings.network != NetworkChoice.NONE.value,
     )
 

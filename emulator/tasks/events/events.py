@@ -12,6 +12,7 @@ from typing import Any
 
 from taskdock.base import ids
 from taskdock.base.errors import AlreadyExists, BadField, NotFound
+from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.store.database import Store
@@ -22,6 +23,7 @@ from taskdock.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from taskdock.tasks.events import webhook_client
 from taskdock.tasks.events.reach import Reach
 from taskdock.tasks.model import checks, task_json
+from taskdock.tasks.model.notices import SubscriptionCreated, SubscriptionDeleted
 from taskdock.tasks.model.subscription import ServiceEvent, Subscription, is_notified, of_failure
 from taskdock.tasks.model.task import Task, new_task
 
@@ -34,6 +36,7 @@ class Events:
         catalog: Catalog,
         own_ports: Collection[int],
         clock: Clock,
+        notices: Notices,
         functions_have_a_network: bool = True,
     ) -> None:
         """`own_ports`: of this server's listeners, which no webhook may be."""
@@ -42,6 +45,7 @@ class Events:
         self._own_ports = own_ports
         self._catalog = catalog
         self._clock = clock
+        self._notices = notices
 
     def record_failure(self, task: Task) -> list[Task]:
         """Keeps the event of a task that became `failed`; the tasks to queue for subscribers.
@@ -106,6 +110,7 @@ class Events:
             SubscriptionRow.insert(
                 **{**asdict(subscription), "event_types": list(event_types)}
             ).execute(self._store.db)
+        self._notices.publish(SubscriptionCreated(subscription=subscription.id))
         return subscription
 
     def unsubscribe(self, subscription_id: str) -> None:
@@ -117,6 +122,7 @@ class Events:
                 raise NotFound(f"there is no subscription {subscription_id}")
             waiting = DeliveryRow.subscription_id == subscription_id
             DeliveryRow.delete().where(waiting).execute(self._store.db)
+        self._notices.publish(SubscriptionDeleted(subscription=subscription_id))
 
     def subscriptions(self, query: Query) -> tuple[list[Subscription], int | None]:
         """One page of subscriptions, and how many there are in all. Raises `BadQuery`."""

@@ -189,6 +189,21 @@ class ServerReset(Notice):
     """The number of invocations that were ended for it."""
 
 
+# Subscriptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionCreated(Notice):
+    """A function or a webhook is told of service events from now on."""
+
+    subscription: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionDeleted(Notice):
+    subscription: str
+
+
 # Webhooks. `attempt` counts from 1 on; `status` is that of the webhook's answer, if there was one.
 
 
