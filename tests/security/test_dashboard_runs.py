@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,10 +32,9 @@ def handler(event: Any, runtime: FakeRuntime) -> Any:
 
 
 @pytest.fixture
-def runs(start_dock: StartDock, tmp_path: Path) -> tuple[Dock, dict[str, str]]:
+def runs(start_dock: StartDock) -> tuple[Dock, dict[str, str]]:
     """A strict server, and the paths of a run of each kind; and a task that waits."""
-    data = tmp_path / "data"
-    open_dock = start_dock(data)
+    open_dock = start_dock()
     open_dock.deploy_handler(handler, NAME, executionOptions={"permissionMode": "public"})
     task = open_dock.create_task()
     open_dock.finish(task)
@@ -48,7 +46,7 @@ def runs(start_dock: StartDock, tmp_path: Path) -> tuple[Dock, dict[str, str]]:
     open_dock.stop()
     ids = {**{row["kind"]: row["id"] for row in found}, "run": kept[0]["id"]}
     assert set(ids) == set(LOGS)
-    return start_dock(data, auth="strict"), {k: f"/ui/runs/{k}/{v}" for k, v in ids.items()}
+    return start_dock(auth="strict"), {k: f"/ui/runs/{k}/{v}" for k, v in ids.items()}
 
 
 def visitor(dock: Dock, name: str, *permissions: str) -> Browser:
