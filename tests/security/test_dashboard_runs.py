@@ -39,7 +39,7 @@ def runs(start_dock: StartDock) -> tuple[Dock, dict[str, str]]:
     task = open_dock.create_task()
     open_dock.finish(task)
     open_dock.get(f"/api/{NAME}/")
-    open_dock.call("POST", f"/functions/{NAME}/invocations", {}, base="/2015-03-31")
+    open_dock.call("POST", f"/functions/{NAME}/invocations", json={}, base="/2015-03-31")
     found = open_dock.call("GET", "/activity", base="/taskdock").json()["data"]
     kept = open_dock.call("GET", "/runs", base="/taskdock").json()["data"]
     open_dock.create_task(startTimestamp="2040-01-01T00:00:00Z")

@@ -30,7 +30,8 @@ _INJECTED = """() => {
     places.includes(name) && new URL(value, location.href).origin !== location.origin;
   const isWrong = each =>
     each.matches('script:not([src^="/ui/static/"]), iframe, object, embed, base, b,'
-      + 'meta[http-equiv], link:not([href^="/ui/static/"]), img[src="x"], [srcdoc], [autofocus]')
+      + 'meta[http-equiv], link:not([href^="/ui/static/"]), img[src="x"], [srcdoc],'
+      + '[autofocus]:not(#email)')
     || [...each.attributes].some(one => one.name.startsWith('on') || leadsAway(one));
   return [...document.querySelectorAll('*')].filter(isWrong).map(
     found => found.outerHTML.slice(0, 200));
