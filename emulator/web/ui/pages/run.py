@@ -13,7 +13,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
 from taskdock.web.ui.pages.run_parts import RunParts, Shown
-from taskdock.web.ui.rendering import responses, words
+from taskdock.web.ui.rendering import allowed, responses, words
 
 PATH = f"{ROOT}runs"
 
@@ -40,8 +40,10 @@ class RunPageViews:
 
     @page(f"{PATH}/run/<id>/recording", permission="VIEW_TASKS")
     def recording(self, id: str) -> Response:
-        """The file that `taskdock runs save` writes."""
+        """The file that `taskdock runs save` writes, which has the run's log. Raises `NotFound` or
+        `NoPermission`."""
         run = self._harness.history.get(id)
+        allowed.need(allowed.log_needs(run["kind"]))
         text = words.pretty(to_recording(run)) + "\n"
         response = Response(text, mimetype="application/json")
         response.headers["Content-Disposition"] = f'attachment; filename="run-{run["id"]}.json"'
