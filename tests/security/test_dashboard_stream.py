@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from taskdock.testing.dock import new_function
+from taskdock.testing.fakes.runtime import FakeRuntime
 from taskdock.testing.waiting import eventually
 from taskdock.web.ui.stream import hub
 from taskdock.web.ui.stream.open_page import OpenPage
@@ -103,6 +104,28 @@ def test_too_many_pages_are_refused_and_others_go_on(
             return False
 
         eventually(opens)
+
+
+def test_a_function_takes_no_place_of_a_page(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "MOST_READERS", 1)
+    opened: list[socket.socket] = []
+    answers: list[bytes] = []
+
+    def handler(event: Any, runtime: FakeRuntime) -> None:
+        for headers in ("", "taskdock-told: 1\r\n"):
+            door = runtime.connect("localhost:9002")
+            door.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: localhost:9002\r\n{headers}\r\n".encode())
+            answers.append(door.recv(13))
+            opened.append(door)  # it stays open
+
+    dock.deploy(handler)
+    dock.service.warm_up("walnut-table")
+
+    assert answers == [b"HTTP/1.1 403 "] * 2
+    with listening(nobody(dock)):
+        assert opened
+    for door in opened:
+        door.close()
 
 
 def test_only_a_get_listens(dock: Dock) -> None:

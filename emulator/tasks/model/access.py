@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskdock.base.errors import NotAllowed
 from taskdock.identity.account import Account, require, require_user
 from taskdock.lambdas.functions.catalog import Catalog
 from taskdock.lambdas.functions.function import Function, PermissionMode
@@ -24,3 +25,12 @@ def admit(account: Account, permission: str, catalog: Catalog, name: str) -> Fun
     elif mode is not PermissionMode.PUBLIC:
         require(account, f"{permission}:{name}")
     return function or catalog.get(name)
+
+
+def may_run(account: Account, permission: str, catalog: Catalog, name: str) -> bool:
+    """Whether `admit` lets the caller run a function that there is."""
+    try:
+        admit(account, permission, catalog, name)
+    except NotAllowed:
+        return False
+    return True

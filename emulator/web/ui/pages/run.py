@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from flask import Response, request
 
@@ -13,7 +12,7 @@ from taskdock.web.access.authentication import caller
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
-from taskdock.web.ui.pages.run_parts import FUNCTION_LOGS, RunParts, Shown
+from taskdock.web.ui.pages.run_parts import RunParts, Shown
 from taskdock.web.ui.rendering import allowed, responses, words
 
 PATH = f"{ROOT}runs"
@@ -41,9 +40,10 @@ class RunPageViews:
 
     @page(f"{PATH}/run/<id>/recording", permission="VIEW_TASKS")
     def recording(self, id: str) -> Response:
-        """The file that `taskdock runs save` writes."""
-        allowed.need(FUNCTION_LOGS)
+        """The file that `taskdock runs save` writes, which has the run's log. Raises `NotFound` or
+        `NoPermission`."""
         run = self._harness.history.get(id)
+        allowed.need(allowed.log_needs(run["kind"]))
         text = words.pretty(to_recording(run)) + "\n"
         response = Response(text, mimetype="application/json")
         response.headers["Content-Disposition"] = f'attachment; filename="run-{run["id"]}.json"'
@@ -84,6 +84,4 @@ class RunPageViews:
     def _answer(self, template: str, kind: str, id: str) -> Response:
         base = request.host_url.rstrip("/")
         shown = self._of[kind](id, base)
-        if not allowed.may(shown.log_permission):
-            shown = replace(shown, log=())
         return responses.html(template, shown=shown, path=PATH, self_path=f"{PATH}/{kind}/{id}")

@@ -15,11 +15,11 @@ from taskdock.tasks.runs.run_json import RunJson
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import api_functions
 from taskdock.web.task_api.api import TaskApi
+from taskdock.web.ui.rendering.allowed import log_needs, may
 from taskdock.web.ui.shown.bar import Piece, bar
 from taskdock.web.ui.shown.snippets import AgainCall, Snippet, snippets
 from taskdock.web.ui.shown.tree import Branch, grow
 
-FUNCTION_LOGS = "VIEW_TASK_FUNCTION_LOGS"
 """The permission for logs of runs that have no log of their own by another endpoint."""
 _LINES = 1000  # of a log, in a page
 
@@ -41,13 +41,18 @@ class Shown:
     event: Any = None
     error: Mapping[str, Any] | None = None
     log: Sequence[str] = ()
-    log_permission: str = FUNCTION_LOGS
-    """The permission that the API asks for with this log."""
+    """Empty where the caller may not see it."""
+    log_needs: str
+    """The permission that shows it."""
     pieces: Sequence[Piece] = ()
     family: Sequence[Branch] = field(default=())
     is_whole: bool = True
     has_ended: bool = True
     snippets: Sequence[Snippet] = ()
+
+    @property
+    def log_is_seen(self) -> bool:
+        return may(self.log_needs)
 
 
 class RunParts:
@@ -82,8 +87,8 @@ class RunParts:
             run=run,
             event=event,
             error=error,
-            log=self._log_of(id),
-            log_permission="VIEW_TASK_LOGS",
+            log=self._log_of(id) if may(log_needs(kind)) else (),
+            log_needs=log_needs(kind),
             pieces=_pieces(run, max(task.creation_timestamp, task.start_timestamp)),
             family=grow(family["data"]),
             is_whole=family["whole"],
@@ -107,10 +112,6 @@ class RunParts:
             raise NotFound(f"there is no API request {id}")
         shown = api_functions.to_json(found[0])
         run = self._kept(api_request=id)
-        try:
-            lines = self._tasks.api_requests.logs(id, since=None, limit=_LINES, offset=0)
-        except NoApiRequestLogs:
-            lines = []
         event = run["event"] if run else None
         return Shown(
             kind="api",
@@ -122,8 +123,8 @@ class RunParts:
             run=run,
             event=event,
             error=(run.get("error") if run else None) or shown.get("error"),
-            log=[line.message for line in lines],
-            log_permission="VIEW_API_FUNCTION_REQUEST_LOGS",
+            log=self._log_of_api_request(id) if may(log_needs("api")) else (),
+            log_needs=log_needs("api"),
             pieces=_pieces(run, None),
             snippets=snippets(
                 AgainCall(
@@ -150,6 +151,13 @@ class RunParts:
         )
         return found[-1] if found else None
 
+    def _log_of_api_request(self, id: str) -> list[str]:
+        try:
+            lines = self._tasks.api_requests.logs(id, since=None, limit=_LINES, offset=0)
+        except NoApiRequestLogs:
+            return []
+        return [line.message for line in lines]
+
     def _log_of(self, id: str) -> list[str]:
         try:
             lines = self._tasks.service.logs(id, since=None, limit=_LINES, offset=0)
@@ -163,6 +171,7 @@ def _plain(  # noqa: PLR0917 - the columns of a row
 ) -> Shown:
     """An invocation, or a run of any kind that is kept: without a row that says more."""
     event = run["event"] if run else None
+    needs = log_needs(run["kind"] if run else "invocation")
     call = AgainCall(kind="invocation", function=function, url=url, event=event)
     return Shown(
         kind="invocation",
@@ -173,7 +182,8 @@ def _plain(  # noqa: PLR0917 - the columns of a row
         run=run,
         event=event,
         error=run.get("error") if run else None,
-        log=run["log"] if run else (),
+        log=run["log"] if run and may(needs) else (),
+        log_needs=needs,
         pieces=_pieces(run, None),
         has_ended=status in ("complete", "failed"),
         snippets=snippets(call) if run else (),

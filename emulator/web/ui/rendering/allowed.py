@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import g
 
 from taskdock.identity.account import NOBODY, Account, require
@@ -10,6 +12,18 @@ from taskdock.web.access.dashboard_guard import visitor
 
 HARNESS = "HARNESS"
 """The word for the use of the test harness, which is no permission that a role can have."""
+
+LOGS: Mapping[str, str] = {
+    "task": "VIEW_TASK_LOGS",
+    "execution": "VIEW_TASK_LOGS",
+    "api": "VIEW_API_FUNCTION_REQUEST_LOGS",
+}
+"""The permission that shows the log of a run, by the run's kind, as in the API. See `log_needs`."""
+
+
+def log_needs(kind: str) -> str:
+    """The permission that shows the log of a run of this kind."""
+    return LOGS.get(kind, "VIEW_TASK_FUNCTION_LOGS")
 
 
 def may(permission: str) -> bool:

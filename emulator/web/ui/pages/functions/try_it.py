@@ -13,6 +13,7 @@ from taskdock.identity.account import require
 from taskdock.tasks.api_functions.gateway_event import GatewayRequest
 from taskdock.tasks.model import access, checks, task_json
 from taskdock.tasks.model.task import FINAL, Task
+from taskdock.tasks.runs.run_json import RunJson
 from taskdock.web.access.authentication import caller
 from taskdock.web.common.rql import parser as rql
 from taskdock.web.common.sample_events.samples import SAMPLES
@@ -31,6 +32,13 @@ _LONGEST = 64 * 1024  # characters of such an event
 _MAX_FORM = 24 * 1024 * 1024  # bytes; an event has 6 MB, and a form's escapes make it longer
 _MOST_ATTEMPTS = 20
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
+_WAYS = {
+    "task": "a task",
+    "execution": "a direct execution",
+    "api": "an API request",
+    "invocation": "an Invoke (RequestResponse)",
+    "event": "an Invoke (Event)",
+}
 _USUAL = {
     "way": "task",
     "event": '{\n  "name": "Ada"\n}',
@@ -54,7 +62,8 @@ class TryItViews:
     @page(_TRY, permission="VIEW_TASK_FUNCTION_DETAILS")
     def whole(self, name: str) -> Response:
         """With `run`: with the event that this run had."""
-        given = {**_USUAL, "way": request.args.get("way", _USUAL["way"])}
+        ways = self._ways(name)
+        given = {**_USUAL, "way": request.args.get("way", next(iter(ways), ""))}
         if not request.args.get("run"):
             return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
         allowed.need("VIEW_TASKS")
@@ -122,11 +131,20 @@ class TryItViews:
             "samples": samples,
             "last": self._last_events(name),
             "methods": _METHODS,
+            "ways": {way: _WAYS[way] for way in self._ways(name)},
             "list": LIST,
         }
 
+    def _ways(self, name: str) -> list[str]:
+        """The ways in which the caller may run the function."""
+        executes = access.may_run(caller(), access.EXECUTE_TASK, self._tasks.catalog, name)
+        calls = access.may_run(caller(), access.EXECUTE_API, self._tasks.catalog, name)
+        allows = {"task": allowed.may("CREATE_TASKS"), "api": calls}
+        return [way for way in _WAYS if allows.get(way, executes)]
+
     def _last_events(self, name: str) -> dict[str, str]:
-        """Events that the function had, by the time and the kind of the run."""
+        """Events that the function had, by the time and the kind of the run, for who may see
+        runs."""
         if not allowed.may("VIEW_TASKS"):
             return {}
         found, _ = self._harness.history.find(function=name, limit=_LAST)
@@ -149,11 +167,12 @@ class TryItViews:
         ended = not tried.event or run is not None
         if attempts:
             ended = attempts[-1].status in FINAL
+        kind = run["kind"] if run else "task"
         return {
             "tried": tried,
             "attempts": [task_json.to_json(task) for task in attempts],
             "run": run,
-            "log": self._log(attempts) if run is None else run["log"],
+            "log": self._log(attempts, run) if allowed.may(allowed.log_needs(kind)) else [],
             "ended": ended,
             "name": name,
             "memory_limit": None if function is None else function.memory_limit,
@@ -173,8 +192,10 @@ class TryItViews:
             wanted = found[0].retried_by_task_id
         return attempts
 
-    def _log(self, attempts: list[Task]) -> list[str]:
-        """The lines up to now of a task that runs."""
+    def _log(self, attempts: list[Task], run: RunJson | None) -> list[str]:
+        """The lines of the run, or those up to now of a task that runs."""
+        if run is not None:
+            return run["log"]
         if not attempts:
             return []
         try:
