@@ -20,7 +20,6 @@ from taskdock.web.ui.shown.bar import Piece, bar
 from taskdock.web.ui.shown.snippets import AgainCall, Snippet, snippets
 from taskdock.web.ui.shown.tree import Branch, grow
 
-"""The permission for logs of runs that have no log of their own by another endpoint."""
 _LINES = 1000  # of a log, in a page
 
 
