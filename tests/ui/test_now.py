@@ -182,6 +182,7 @@ def test_a_moved_clock_has_buttons(page: Page) -> None:
         clock.get_by_role("button", name="Advance 1 min").press("Enter")
 
         expect(clock).to_contain_text("in 28 min")
+        expect(page.get_by_role("banner")).to_contain_text("The clock stands still at")
         expect(region(page, "Ended lately")).to_contain_text("Nothing has ended yet")
 
         clock.get_by_role("button", name="Run until idle").click()
