@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -66,6 +67,23 @@ def test_counts_know_failures_direct_executions_and_a_reset(dock: Dock) -> None:
     assert dock.call("POST", "/taskdock/reset", base="", json={}).status_code == 200
 
     assert counts(dock) == {}
+
+
+def test_a_direct_execution_under_way_is_counted_at_once(dock: Dock) -> None:
+    gate = Gate()
+    dock.deploy(lambda _, runtime: gate.pass_(runtime))
+    counts(dock)
+    dock.emulator.tasks.counts._took = 5.0  # so that nothing is counted again
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(dock.execute)
+        dock.eventually(lambda: gate.waiting)
+
+        assert counts(dock) == {"inProgress": 1}
+
+        gate.open()
+        assert answer.result(20).status_code == 200
+
+    assert counts(dock) == {"complete": 1}
 
 
 def test_counts_take_no_other_look_while_a_look_takes_long(

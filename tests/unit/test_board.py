@@ -70,12 +70,18 @@ def test_of_too_many_lanes_those_that_work_are_shown_and_the_rest_is_counted() -
     assert more == "2 more: 2 frozen"
 
 
-def test_lanes_that_fit_keep_their_order() -> None:
-    found = [environment(1, state="frozen"), environment(2)]
+def test_lanes_that_work_come_first_and_else_all_keep_their_order() -> None:
+    found = [
+        environment(1, state="frozen", running=None),
+        environment(2, state="ready", running=None),
+        environment(3),
+        environment(4, state="frozen", running=None),
+        environment(5, state="starting"),
+    ]
 
-    lanes, more = board.lanes_of(found, (), 2)
+    lanes, more = board.lanes_of(found, (), 5)
 
-    assert ([lane.id for lane in lanes], more) == (["e1", "e2"], "")
+    assert ([lane.id for lane in lanes], more) == (["e3", "e5", "e1", "e2", "e4"], "")
 
 
 def test_a_line_is_shown_without_the_stamp_that_the_runtime_puts_before_it() -> None:

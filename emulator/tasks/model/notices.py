@@ -32,6 +32,15 @@ class TaskClaimed(Notice):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExecutionBegan(Notice):
+    """A direct execution begins: its task is in progress, and was never new."""
+
+    level = logging.DEBUG
+    task: str
+    function: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskEnded(Notice):
     """An attempt has ended and that is committed. Published as one of the kinds below."""
 

@@ -20,6 +20,7 @@ from taskdock.base.timing.clock import Clock, SystemClock
 from taskdock.base.timing.loop import Loop
 from taskdock.store.database import Store
 from taskdock.tasks.model.notices import (
+    ExecutionBegan,
     ServerReset,
     TaskCanceled,
     TaskClaimed,
@@ -44,6 +45,7 @@ _MOVES: Mapping[type[Notice], Mapping[Status, int]] = {
     TaskCreated: {Status.NEW: 1},
     TaskCanceled: {Status.NEW: -1, Status.CANCELED: 1},
     TaskClaimed: {Status.NEW: -1, Status.IN_PROGRESS: 1},
+    ExecutionBegan: {Status.IN_PROGRESS: 1},
     TaskCompleted: {Status.COMPLETE: 1},
     TaskFailed: {Status.FAILED: 1},
     TaskRetried: {Status.RETRIED: 1, Status.NEW: 1},
@@ -154,7 +156,7 @@ class TaskCounts(Loop):
 
     def _moves(self, notice: Notice) -> Mapping[Status, int]:
         moves = _MOVES[type(notice)]
-        if isinstance(notice, TaskClaimed):
+        if isinstance(notice, TaskClaimed | ExecutionBegan):
             self._claimed.add(notice.task)
         elif isinstance(notice, TaskEnded) and notice.task in self._claimed:
             self._claimed.discard(notice.task)

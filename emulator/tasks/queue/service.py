@@ -30,7 +30,7 @@ from taskdock.lambdas.outcome import Answer, Cause
 from taskdock.store.query.model import Query
 from taskdock.tasks.logs.log_store import LogBuffer, LogStore
 from taskdock.tasks.model import checks
-from taskdock.tasks.model.notices import TaskCanceled, TaskCreated
+from taskdock.tasks.model.notices import ExecutionBegan, TaskCanceled, TaskCreated
 from taskdock.tasks.model.task import Task, new_task
 from taskdock.tasks.queue.queue import Queue
 from taskdock.tasks.queue.runner import Runner
@@ -141,6 +141,7 @@ class Service:
                 direct=True,
             )
             task, log = self._enqueue_claimed(task)
+            self._notices.publish(ExecutionBegan(task=task.id, function=function_name))
             outcome, ended = self._runner.run_directly(task, function, log, self._patience)
         finally:
             self._direct.release()

@@ -31,6 +31,7 @@ KINDS: Mapping[str, str] = {
     "event": "asynchronous invocation",
 }
 _STAGE_OF = {"starting": "init", "busy": "running", "settling": "running", "ready": "idle"}
+_RESTS = ("down", "retiring", "ready", "frozen", "gone")
 _URGENT = ("busy", "settling", "starting", "down", "retiring", "ready", "frozen", "gone")
 _PLATFORM = re.compile(r"(START|END|REPORT|INIT_START|EXTENSION|XRAY)\b")
 _PLATFORM_JSON = re.compile(r'\{"time": ?"[^"]*", ?"type": ?"platform\.')
@@ -104,9 +105,9 @@ class Board:
 def lanes_of(
     environments: Sequence[Mapping[str, Any]], ended: Collection[str], most: int
 ) -> tuple[list[Lane], str]:
-    """The lanes of environments as `/status` has them, in their order, and what is left out. Where
-    there are too many, those that do something come first."""
-    shown = list(environments)
+    """The lanes of environments as `/status` has them, and what is left out. Those that do
+    something come first, else all keep their order."""
+    shown = sorted(environments, key=lambda each: each["state"] in _RESTS)
     if len(shown) > most:
         shown.sort(key=lambda each: _URGENT.index(each["state"]))
     left = Counter(WORDS[each["state"]] for each in shown[most:])

@@ -97,9 +97,9 @@ async function move(name, from, to, look) {
   const at = ({ x, y }) => `translate(${x}px, ${y}px) translate(-50%, -50%)`;
   try {
     const steps = [
-      { transform: `${at(from)} scale(.8)`, opacity: 0.4 },
-      { transform: `${at(from)} scale(1)`, opacity: 1, offset: 0.15 },
-      { transform: `${at(to)} scale(1)`, opacity: 1 },
+      { transform: `${at(from)} scale(.6)` }, // never pale: it is read while it flies
+      { transform: `${at(from)} scale(1)`, offset: 0.15 },
+      { transform: `${at(to)} scale(1)` },
     ];
     await chip.animate(steps, { duration: LEG, easing: "ease-in-out", fill: "forwards" }).finished;
     await new Promise((resolve) => setTimeout(resolve, STAY));
