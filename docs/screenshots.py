@@ -60,8 +60,9 @@ def go(page: Page, url: str) -> None:
         try:
             page.goto(url)
         except Error as error:
-            if "ERR_NETWORK_CHANGED" not in error.message:
+            if not any(each in error.message for each in ("ERR_NETWORK_CHANGED", "chrome-error:")):
                 raise
+            page.wait_for_timeout(500)
         else:
             return
     page.goto(url)

@@ -123,6 +123,12 @@ def test_the_pages_have_what_the_script_of_a_trainer_names(shown: Shown, page: P
     walk.press("1", "Now")
     walk.choose("button", "Stop the clock")
     walk.sees("button", "Advance 1 h")
+    walk.press("4", "Queue")
+    live, first = (page.locator(each).bounding_box() for each in ("#connection", "nav a"))
+    assert live
+    assert first
+    assert abs(live["y"] - first["y"]) < first["height"], "the moved clock wraps the header"
+    walk.press("1", "Now")
     walk.choose("button", "Let the clock tick")
     walk.sees("button", "Stop the clock")
 
