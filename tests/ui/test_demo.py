@@ -203,6 +203,7 @@ class Walk:
         return self.page.get_by_role("main")
 
     def press(self, key: str, title: str) -> None:
+        expect(self.page.locator("#connection")).to_have_text("live")  # its scripts have begun
         self.page.keyboard.press(key)
         expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
 
@@ -246,6 +247,7 @@ def words_below(page: Page, url: str) -> str:
             ways += found + hrefs(main.get_by_role("navigation").get_by_role("link"))
     for way in ways:
         page.goto(way)
+        expect(page.locator("#connection")).to_have_text("live")
         words += " ".join((main.text_content() or "").split())
     return words
 
