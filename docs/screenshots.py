@@ -60,7 +60,9 @@ def go(page: Page, url: str) -> None:
         try:
             page.goto(url)
         except Error as error:
-            if not any(each in error.message for each in ("ERR_NETWORK_CHANGED", "chrome-error:")):
+            if not any(
+                each in error.message for each in ("ERR_NETWORK_CHANGED", "interrupted by another")
+            ):
                 raise
             page.wait_for_timeout(500)
         else:
