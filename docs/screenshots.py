@@ -31,6 +31,7 @@ MOST_BYTES = 150_000
 
 _ADDRESS = re.compile(r"Task Service +(http://\S+)")
 _SECONDS_OF_STORY = 75  # until each part has been there at least once
+_SHAKEN = re.compile("ERR_NETWORK_CHANGED|interrupted by another navigation")
 _LIMIT = 60_000  # milliseconds that anything on a page may take
 
 Prepare = Callable[[Page, str], None]
@@ -60,9 +61,7 @@ def go(page: Page, url: str) -> None:
         try:
             page.goto(url)
         except Error as error:
-            if not any(
-                each in error.message for each in ("ERR_NETWORK_CHANGED", "interrupted by another")
-            ):
+            if not _SHAKEN.search(error.message):
                 raise
             page.wait_for_timeout(500)
         else:
