@@ -131,6 +131,17 @@ def test_a_start_in_seconds_counts_from_the_time_of_the_server(
     assert due[0]["at"] == iso(1800 + 60)
 
 
+def test_a_start_in_seconds_counts_from_a_clock_that_was_moved_and_ticks(timed_dock: Dock) -> None:
+    timed_dock.deploy(lambda event, runtime: None)
+    shown(timed_dock, "clock", "advance", "30m")
+    shown(timed_dock, "clock", "mode", "real")
+
+    shown(timed_dock, "tasks", "create", NAME, "--start-at", "+3600")
+
+    (due,) = json.loads(shown(timed_dock, "clock", "--json"))["due"]
+    assert iso(1800 + 3600) <= due["at"] < iso(1800 + 3600 + 60)
+
+
 def test_a_wait_for_a_task_has_a_clock_of_mode_auto_move(timed_dock: Dock) -> None:
     timed_dock.deploy(lambda event, runtime: runtime.print("walnut"))
     with closing(TaskService(timed_dock.url)) as service:

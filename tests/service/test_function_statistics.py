@@ -8,6 +8,7 @@ from taskdock.store import sql
 from taskdock.store.tables import RunRow
 from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Dock, Json, StartDock
+from tests.support.people import nobody
 
 
 def overview(dock: Dock, name: str) -> Json:
@@ -100,3 +101,12 @@ def test_whoever_listens_hears_of_functions_that_change(start_dock: StartDock) -
     told = [notice.name for notice in dock.published if notice.name.startswith("function_")]
 
     assert told == ["function_changed", "function_changed", "function_deleted"]
+
+
+def test_pages_show_a_function_that_is_an_image(dock: Dock) -> None:
+    dock.post("/functions/", {"name": "oak-chair", "image": "chair:latest"})
+
+    for path in ("functions", "functions/oak-chair", "functions/oak-chair/try", "", "queue"):
+        answer = nobody(dock).ask("GET", f"/ui/{path}")
+        assert answer.status_code == 200, path
+        assert "chair" in answer.text or path in ("", "queue")

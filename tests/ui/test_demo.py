@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import docker
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from taskdock.base.files.data_folder import label_of
 from taskdock.client.demo import story
@@ -28,6 +29,7 @@ SIZES: list[ViewportSize] = [{"width": 1280, "height": 720}, {"width": 1920, "he
 SECONDS_TO_SHOW = 120  # for all parts of the story, with their images here
 LEAST_CONTRAST = 7  # of text for a room: WCAG's enhanced contrast
 LEAST_TYPE = 14  # pixels of text for a room; most has more
+Role = Literal["button", "columnheader", "heading", "link", "radio"]
 ADDRESS = re.compile(r"Dashboard +(http://localhost:\d+)/ui/$")
 
 
@@ -78,6 +80,71 @@ def test_the_address_comes_first_and_the_dashboard_shows_the_whole_story(
     eventually(lambda: told(service), "all parts of the story", within=SECONDS_TO_SHOW)
 
 
+def test_the_pages_have_what_the_script_of_a_trainer_names(shown: Shown, page: Page) -> None:
+    walk = Walk(page)
+    page.goto(f"{shown.url}/ui/?present=1")
+
+    walk.press("2", "Functions")
+    page.get_by_role("link", name="hello-world-docker").click()
+    walk.choose("link", "Try it")
+    walk.choose("radio", "a direct execution")
+    walk.choose("button", "Run hello-world-docker")
+    walk.sees("heading", "Answer")
+    walk.sees("link", "Open the run")
+    walk.press("4", "Queue")
+    for heading in ("Due now", "Waiting for a time", "Retries to come"):
+        walk.sees("heading", heading)
+    walk.open_run("fails-then-succeeds", "complete", "NotReadyYet")
+    walk.sees("heading", "Attempts and created tasks")
+    walk.open_run("too-slow", "failed", "Sandbox.Timedout")
+    walk.sees("heading", "Where the time went")
+    walk.open_run("too-hungry", "failed", "Runtime.OutOfMemory")
+    walk.sees("heading", "Log")
+    walk.open_run("recurring-chain", "complete")
+    made = page.get_by_role("region", name="Attempts and created tasks").get_by_role("link")
+    made.get_by_text("recurring-chain").first.click()
+    walk.press("4", "Queue")
+    walk.choose("link", "Schedules")
+    walk.sees("columnheader", "Next runs")
+    row = page.get_by_role("row", name="hello-world-python")
+    expect(row.get_by_role("listitem")).to_have_count(5)
+    walk.open_run("order-api", "complete")
+    expect(page.get_by_role("heading", level=1)).to_have_text("API request of order-api")
+    walk.press("6", "Harness")
+    walk.choose("link", "Doubles")
+    expect(walk.main).to_contain_text("/mail")
+    walk.choose("link", "Faults")
+    page.get_by_text("Add a fault").click()
+    walk.met.add("Add a fault")
+    expect(page.get_by_role("button", name="Add fault")).to_be_visible()
+    walk.press("1", "Now")
+    walk.choose("button", "Stop the clock")
+    walk.sees("button", "Advance 1 h")
+    walk.press("4", "Queue")
+    live, first = (page.locator(each).bounding_box() for each in ("#connection", "nav a"))
+    assert live
+    assert first
+    assert abs(live["y"] - first["y"]) < first["height"], "the moved clock wraps the header"
+    walk.press("1", "Now")
+    walk.choose("button", "Let the clock tick")
+    walk.sees("button", "Stop the clock")
+
+    script = (REPOSITORY / "docs" / "demo.md").read_text()
+    named = {" ".join(each.split()) for each in re.findall(r"(?<![*])\*([^*]+)\*(?![*])", script)}
+    assert named <= walk.met
+
+
+def test_the_guide_names_the_pages_as_they_are(shown: Shown, page: Page) -> None:
+    guide = (REPOSITORY / "docs" / "dashboard.md").read_text()
+    rows = re.findall(r"^\| (\d) \| \*\*(.+?)\*\* \|(.*)", guide, re.MULTILINE)
+    there = [(str(each.key), each.title) for each in PAGES]
+    assert [(key, title) for key, title, _ in rows] == there
+
+    for link, (_, _, text) in zip(PAGES, rows, strict=True):
+        words = words_below(page, f"{shown.url}{link.path}")
+        assert [each for each in re.findall(r"\*([^*]+)\*", text) if each not in words] == []
+
+
 def test_what_a_trainer_types_meanwhile_works(shown: Shown, tmp_path: Path) -> None:
     taskdock = CommandLine(tmp_path, shown.url)
     lines = [
@@ -121,6 +188,74 @@ def test_ctrl_c_ends_it_and_leaves_nothing(shown: Shown) -> None:
     assert not any("Traceback" in note for note in shown.demo.notes)
     assert engine.containers.list(all=True, filters=ours) == []
     assert not folder.exists()
+
+
+@dataclass
+class Walk:
+    """A trainer's way over the pages, by what is written on them."""
+
+    page: Page
+    met: set[str] = field(default_factory=set)
+    """The names that were there."""
+
+    @property
+    def main(self) -> Locator:
+        return self.page.get_by_role("main")
+
+    def press(self, key: str, title: str) -> None:
+        expect(self.page.locator("#connection")).to_have_text("live")  # its scripts have begun
+        self.page.keyboard.press(key)
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
+
+    def sees(self, role: Role, name: str) -> Locator:
+        found = self.main.get_by_role(role, name=name, exact=role != "heading").first
+        expect(found).to_be_visible()
+        self.met.add(name)
+        return found
+
+    def choose(self, role: Role, name: str) -> None:
+        self.sees(role, name).click()
+
+    def open_run(self, function: str, status: str, says: str = "") -> None:
+        """Opens the newest of a function that ended so; its page has to say that."""
+        self.press("3", "Runs")
+        self.main.get_by_role("link", name=function, exact=True).first.click()
+        row = self.main.get_by_role("row").filter(has_text=status).first
+        row.get_by_text("Open", exact=True).click()
+        self.met.add("Open")
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(function)
+        expect(self.main).to_contain_text(says)
+
+
+def words_below(page: Page, url: str) -> str:
+    """All words of a page, of the first thing in its list, and of all their tabs."""
+    main, words = page.get_by_role("main"), ""
+    one = (
+        main.get_by_role("row")
+        .get_by_role("link")
+        .and_(
+            main.get_by_text("hello-world-python", exact=True).or_(
+                main.get_by_text("Open", exact=True)
+            )
+        )
+    )
+    page.goto(url)
+    if not (ways := hrefs(main.get_by_role("navigation").get_by_role("link"))):
+        ways = [url]
+        if found := hrefs(one.last):
+            page.goto(found[0])
+            ways += found + hrefs(main.get_by_role("navigation").get_by_role("link"))
+    for way in ways:
+        page.goto(way)
+        expect(page.locator("#connection")).to_have_text("live")
+        words += " ".join((main.text_content() or "").split())
+    return words
+
+
+def hrefs(links: Locator) -> list[str]:
+    """The whole addresses of links."""
+    found: list[str] = links.evaluate_all("links => links.map(link => link.href)")
+    return found
 
 
 def small_text(page: Page, least: int) -> list[str]:

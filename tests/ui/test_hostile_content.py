@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -11,15 +9,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from taskdock.web.common.endpoint import Endpoint
 from tests.support.builders import Dock
-from tests.support.endpoints import DASHBOARD
 from tests.support.hostile import MARK, PRODUCT, TEXT, HostileServer
 from tests.ui.conftest import OpenPage
+from tests.ui.everything import VARIABLE, paths, shown, variants
 
-VARIABLE = re.compile("<[^>]*>")
-CHOICE = re.compile(r"<any\(([^)]*)\):[^>]*>")
-STREAM, STATIC = "/ui/stream", "/ui/static/<file>"
 QUERIES = ("q", "rql", "filter", "where", "status", "function", "functionName", "tab", "next", "id")
 
 # What an attribute says counts and not what is in it: a query may carry a whole text, escaped.
@@ -43,29 +37,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]
     dock = Dock(tmp_path_factory.mktemp("hostile") / "data")
     yield HostileServer(dock)
     dock.stop()
-
-
-def shown() -> list[Endpoint]:
-    """Every page and part."""
-    found = [each for each in DASHBOARD.values() if each.method == "GET"]
-    assert len(found) > 8
-    return [each for each in found if each.path not in (STREAM, STATIC)]
-
-
-def variants(endpoint: Endpoint) -> Iterator[str]:
-    """The path with each word in a variable that takes some words alone."""
-    first, *others = CHOICE.split(endpoint.path)
-    choices = [re.split(r",\s*", words) for words in others[::2]]
-    for chosen in itertools.product(*choices):
-        yield first + "".join(map("".join, zip(chosen, others[1::2], strict=True)))
-
-
-def paths(path: str, server: HostileServer) -> Iterator[str]:
-    """The path with each value in its variables, one of which is of the right kind."""
-    first, *others = VARIABLE.split(path)
-    for values in itertools.product(dict.fromkeys(server.values()), repeat=len(others)):
-        filled = [quote(value, safe="") + rest for value, rest in zip(values, others, strict=True)]
-        yield first + "".join(filled)
 
 
 def judge(page: Page, path: str) -> None:

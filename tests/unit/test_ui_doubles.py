@@ -28,3 +28,13 @@ def test_names_are_words_and_paths_are_quoted_for_the_shell() -> None:
     assert words.words("apiRequests") == "API requests"
     assert words.words("logLines") == "log lines"
     assert words.shell("/a b") == "'/a b'"
+
+
+def test_a_room_sees_json_without_ids() -> None:
+    task, request = "6b0be7f5f0cfb379b900ac23", "7d4f8a3e-0c5b-4f0e-9f3a-2b1c0d9e8f7a"
+    content = {"id": task, "error": {"message": f"RequestId: {request} ended"}, "all": [task, 1]}
+
+    assert words.without_ids(content) == {
+        "error": {"message": "RequestId: … ended"},
+        "all": ["…", 1],
+    }

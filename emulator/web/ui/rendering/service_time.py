@@ -31,7 +31,7 @@ def provide(app: Flask, driver: Callable[[], Driver]) -> None:
 
 
 def service_time() -> ServiceTime | None:
-    """None: it is the machine's."""
+    """None: it is the machine's, and stays so."""
     driver: Driver = current_app.extensions[_KEY]()
     if not driver.is_movable:
         return None

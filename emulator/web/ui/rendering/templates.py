@@ -29,6 +29,7 @@ environment.filters.update(
     short=words.short,
     shell=words.shell,
     words=words.words,
+    without_ids=words.without_ids,
 )
 
 

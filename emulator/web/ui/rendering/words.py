@@ -8,6 +8,7 @@ import shlex
 from typing import Any
 
 _SHORT = 6  # the end of an id, which tells apart what was made in the same second
+_ID = re.compile(r"\b[0-9a-f]{8}(?:[0-9a-f]{16}|(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -49,6 +50,21 @@ def grouped(count: int) -> str:
 def pretty(value: Any) -> str:
     """JSON over several lines."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def without_ids(value: Any) -> Any:
+    """JSON as a room sees it: without ids, wherever they stand."""
+    if isinstance(value, str):
+        return _ID.sub("…", value)
+    if isinstance(value, list):
+        return [without_ids(each) for each in value]
+    if isinstance(value, dict):
+        return {
+            key: without_ids(each)
+            for key, each in value.items()
+            if not (isinstance(each, str) and _ID.fullmatch(each))
+        }
+    return value
 
 
 def short(id: str) -> str:
