@@ -20,9 +20,11 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import function_json
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import action, page
+from taskdock.web.ui.pages.functions.edited import fields_of, text_of
 from taskdock.web.ui.pages.functions.function_list import LIST
 from taskdock.web.ui.pages.functions.tries import FunctionTries, FunctionTry, headers_of
 from taskdock.web.ui.rendering import responses, words
+from taskdock.web.ui.rendering.allowed import may, need
 from taskdock.web.ui.shown.report_line import init_duration
 
 _TRY = f"{LIST}/<name>/try"
@@ -54,6 +56,9 @@ class TryItViews:
     @page(_TRY, permission="VIEW_TASK_FUNCTION_DETAILS")
     def whole(self, name: str) -> Response:
         given = {**_USUAL, "way": request.args.get("way", _USUAL["way"])}
+        if run := request.args.get("run"):
+            need("VIEW_TASKS")
+            given |= fields_of(self._harness.history.get(run))
         return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
 
     @action(
@@ -103,8 +108,8 @@ class TryItViews:
     def _values(self, name: str, given: dict[str, str]) -> dict[str, Any]:
         now = self._clock.now()
         samples = {
-            "An empty object": "{}",
             "A name": _USUAL["event"],
+            "An empty object": "{}",
             **{each.about: words.pretty(each.usual(now)) for each in SAMPLES.values()},
         }
         return {
@@ -117,13 +122,14 @@ class TryItViews:
         }
 
     def _last_events(self, name: str) -> dict[str, str]:
-        """Events that the function had, by the time and the kind of the run. Of a task that is the
-        data, since the function gets a task anew."""
+        """Events that the function had, by the time and the kind of the run; none for a caller who
+        may not see runs."""
+        if not may("VIEW_TASKS"):
+            return {}
         found, _ = self._harness.history.find(function=name, limit=_LAST)
         events: dict[str, str] = {}
         for run in reversed(found):
-            of_task = run["kind"] in ("task", "execution") and isinstance(run["event"], dict)
-            text = words.pretty(run["event"].get("data", {}) if of_task else run["event"])
+            text = text_of(run)
             if len(text) <= _LONGEST:
                 events[f"{run['at'][11:19]} UTC, {run['kind']}"] = text
         return events
