@@ -250,7 +250,7 @@ def test_the_event_of_a_run_is_edited_and_typed_events_outlive_the_back_button(
     expect(page.get_by_label("Method", exact=True)).to_have_value("POST")
     expect(page.get_by_label("Body", exact=True)).to_have_value("walnut")
     page.get_by_role("button", name="Run tried-table").click()
-    expect(answer).to_contain_text("/chairswalnut")
+    expect(answer).to_contain_text("/chairs" + b64encode(b"walnut").decode())
 
 
 def test_without_scripts_a_function_is_tried_and_nothing_is_offered_that_needs_them(
@@ -260,7 +260,8 @@ def test_without_scripts_a_function_is_tried_and_nothing_is_offered_that_needs_t
     page.goto(f"{dock.url}/ui/functions/{table}/try")
     expect(page.get_by_role("button", name="Load event")).to_be_hidden()
     expect(page.get_by_role("status").get_by_text("connecting")).to_be_hidden()
-    expect(page.get_by_text("Without JavaScript, load the page again")).to_be_visible()
+    top = page.get_by_role("banner")
+    expect(top).to_contain_text("Without JavaScript, load the page", use_inner_text=True)
     run_as(page, "a direct execution", '{"name": "Ada"}')
     expect(page.locator("#answer")).to_contain_text('"said": "Ada"')
 
