@@ -222,6 +222,50 @@ def test_try_it_is_used_by_the_keyboard_alone_with_events_that_stay(
     expect(editor).to_have_value("{}")
 
 
+def test_the_event_of_a_run_is_edited_and_typed_events_outlive_the_back_button(
+    dock: ServerHere, page: Page, table: str
+) -> None:
+    answer = open_try(page, dock, table)
+    run_as(page, "a direct execution", '{"name": "Byron"}')
+    answer.get_by_role("link", name="Open the run").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Direct execution of tried-table")
+    page.go_back()
+    editor = page.get_by_role("textbox", name="Event", exact=True)
+    expect(editor).to_have_value('{"name": "Byron"}')
+
+    page.go_forward()
+    page.get_by_role("link", name="Edit and run").click()
+    expect(page.get_by_role("radio", name="a direct execution")).to_be_checked()
+    expect(editor).to_have_value('{\n  "name": "Byron"\n}')
+
+    page.get_by_role("radio", name="an API request").check()
+    page.get_by_label("Path", exact=True).fill("/chairs?size=4")
+    page.get_by_label("Method", exact=True).select_option("POST")
+    page.get_by_label("Body", exact=True).fill("walnut")
+    page.get_by_role("button", name="Run tried-table").click()
+    answer.get_by_role("link", name="Open the run").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("API request of tried-table")
+    page.get_by_role("link", name="Edit and run").click()
+    expect(page.get_by_label("Path", exact=True)).to_have_value("/chairs?size=4")
+    expect(page.get_by_label("Method", exact=True)).to_have_value("POST")
+    expect(page.get_by_label("Body", exact=True)).to_have_value("walnut")
+    page.get_by_role("button", name="Run tried-table").click()
+    expect(answer).to_contain_text("/chairs" + b64encode(b"walnut").decode())
+
+
+def test_without_scripts_a_function_is_tried_and_nothing_is_offered_that_needs_them(
+    dock: ServerHere, new_page: OpenPage, table: str
+) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(f"{dock.url}/ui/functions/{table}/try")
+    expect(page.get_by_role("button", name="Load event")).to_be_hidden()
+    expect(page.get_by_role("status").get_by_text("connecting")).to_be_hidden()
+    top = page.get_by_role("banner")
+    expect(top).to_contain_text("Without JavaScript, load the page", use_inner_text=True)
+    run_as(page, "a direct execution", '{"name": "Ada"}')
+    expect(page.locator("#answer")).to_contain_text('"said": "Ada"')
+
+
 def test_a_run_whose_answer_is_lost_says_so(dock: ServerHere, page: Page, table: str) -> None:
     open_try(page, dock, table)
     page.route("**/try", lambda route: route.abort())

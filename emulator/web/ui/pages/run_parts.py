@@ -100,7 +100,15 @@ class RunParts:
         )
 
     def of_run(self, id: str, url: str) -> Shown:
+        """The page of the task or the request that it was, while that is kept."""
         run = self._harness.history.get(id)
+        try:
+            if task := run.get("taskId"):
+                return self.of_task(task, url)
+            if asked := run.get("apiRequestId"):
+                return self.of_api_request(asked, url)
+        except NotFound:
+            pass  # The run has outlived it.
         status = "failed" if run.get("error") else "complete"
         return _plain(id, run["functionName"], status, run["at"], run, url)
 

@@ -121,8 +121,8 @@ class TryItViews:
     def _values(self, name: str, given: dict[str, str]) -> dict[str, Any]:
         now = self._clock.now()
         samples = {
-            "An empty object": "{}",
             "A name": _USUAL["event"],
+            "An empty object": "{}",
             **{each.about: words.pretty(each.usual(now)) for each in SAMPLES.values()},
         }
         return {
