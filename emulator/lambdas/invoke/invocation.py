@@ -25,18 +25,9 @@ from taskdock.lambdas.invoke.platform_log import InvocationLog
 from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
-from taskdock.lambdas.outcome import (
-    Cause,
-    Failure,
-    Outcome,
-    ended,
-    stopped,
-    timed_out,
-    vanished,
-)
+from taskdock.lambdas.outcome import Cause, Failure, Outcome, ended, stopped, timed_out, vanished
 from taskdock.lambdas.slot import PresentCall
 
-_MEGABYTE = 1024 * 1024
 _DEBUG_SESSION_ENDED = Failure(
     Cause.STOPPED, "DebugSessionEnded", "the debug session that this call was in has ended", b""
 )
@@ -215,8 +206,7 @@ class Invocation:
         meanwhile, and the seconds that are left. They are real, as a function's own time is."""
         fault = self._call.fault
         delay = min(limit, 0.0 if fault is None else fault.fault.seconds or 0.0)
-        ended = await self._environment.left(State.BUSY, delay)
-        return ended, limit - delay
+        return await self._environment.left(State.BUSY, delay), limit - delay
 
     async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
         """Waits for the rest of the log. Where there is no outcome yet, finds out why."""
@@ -255,6 +245,6 @@ class Invocation:
         return Usage(
             duration=self._limit * 1000 if timed_out else duration,
             memory_limit=self._environment.function.memory_limit,
-            max_memory=math.ceil(self._environment.peak / _MEGABYTE),
+            max_memory=math.ceil(self._environment.peak / 2**20),
             init=init,
         )

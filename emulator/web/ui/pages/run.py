@@ -12,7 +12,7 @@ from taskdock.web.access.authentication import caller
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
-from taskdock.web.ui.pages.run_parts import RunParts, Shown
+from taskdock.web.ui.pages.run_parts import RunParts, ShownRun
 from taskdock.web.ui.rendering import responses, words
 
 PATH = f"{ROOT}runs"
@@ -23,7 +23,7 @@ class RunPageViews:
         self._tasks = tasks
         self._harness = harness
         parts = RunParts(tasks, harness)
-        self._of: dict[str, Callable[[str, str], Shown]] = {
+        self._of: dict[str, Callable[[str, str], ShownRun]] = {
             "task": parts.of_task,
             "run": parts.of_run,
             "api": parts.of_api_request,

@@ -17,19 +17,21 @@ from taskdock.lambdas.notices import (
     InvocationBegan,
     InvocationEnded,
 )
-from taskdock.tasks.model.notices import (
-    ApiRequestAnswered,
+from taskdock.tasks.events.notices import (
     DeliveryFailed,
     DeliveryGivenUp,
     EventDelivered,
+    SubscriptionCreated,
+    SubscriptionDeleted,
+)
+from taskdock.tasks.model.notices import (
+    ApiRequestAnswered,
     FunctionInvoked,
     InvocationAccepted,
     InvocationSettled,
     ScheduleCreated,
     ScheduleDeleted,
     ServerReset,
-    SubscriptionCreated,
-    SubscriptionDeleted,
     TaskCanceled,
     TaskClaimed,
     TaskCreated,
