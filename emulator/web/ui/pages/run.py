@@ -55,7 +55,7 @@ class RunPageViews:
             replayed = self._harness.replay.run(self._harness.history.get(id))
         except TaskdockError as error:
             problem = error.message
-        is_part = request.headers.get("HX-Request") == "true"
+        is_part = responses.is_by_htmx()
         return responses.html(
             "run_again.html" if is_part else "run_again_page.html",
             replayed=replayed,
@@ -75,7 +75,7 @@ class RunPageViews:
             by=caller(),
         )
         place = responses.link(f"{PATH}/task/{made.id}")
-        if request.headers.get("HX-Request") == "true":
+        if responses.is_by_htmx():
             return Response(headers={"HX-Redirect": place})
         return Response(status=303, headers={"Location": place})
 
