@@ -20,6 +20,7 @@ N = TypeVar("N", bound="Notice")
 _log = logging.getLogger("taskdock")
 _LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as `str.splitlines` has them
 _ESCAPED_ENDS = str.maketrans({end: end.encode("unicode_escape").decode() for end in _LINE_ENDS})
+_Subscription = tuple[type["Notice"], tuple[type["Notice"], ...], Callable[[Any], object]]
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -102,17 +103,24 @@ class Notices:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._subscribers: tuple[tuple[type[Notice], Callable[[Any], object]], ...] = ()
+        self._subscribers: tuple[_Subscription, ...] = ()
         self._by_kind: dict[type[Notice], list[Callable[[Any], object]]] = {}
 
-    def subscribe(self, kind: type[N], subscriber: Callable[[N], object]) -> Callable[[], None]:
+    def subscribe(
+        self,
+        kind: type[N],
+        subscriber: Callable[[N], object],
+        *,
+        but: tuple[type[Notice], ...] = (),
+    ) -> Callable[[], None]:
         """From now on `subscriber(notice)` is called for every notice of this kind, on the
-        publisher's thread; `Notice` means all kinds. The subscriber should return at once.
+        publisher's thread; `Notice` means all kinds, `but` those that are left out. The subscriber
+        should return at once.
 
         An exception of the subscriber is logged; it reaches neither the publisher nor the other
         subscribers. Returns a function that ends the subscription.
         """
-        entry = (kind, subscriber)
+        entry = (kind, but, subscriber)
         with self._lock:
             self._subscribers = (*self._subscribers, entry)
             self._by_kind = {}
@@ -123,6 +131,11 @@ class Notices:
                 self._by_kind = {}
 
         return unsubscribe
+
+    def wants(self, kind: type[Notice]) -> bool:
+        """Whether the log or a subscriber has a notice of this kind. Whoever would publish very
+        many asks first, and makes none for nobody."""
+        return bool(self._of(kind)) or _log.isEnabledFor(kind.level)
 
     def publish(self, notice: Notice) -> None:
         """Writes the log line, then calls the subscribers; never raises what they raise."""
@@ -137,7 +150,11 @@ class Notices:
         known = self._by_kind  # before the subscribers: at worst, what is found is kept in vain
         found = known.get(kind)
         if found is None:
-            found = [subscriber for base, subscriber in self._subscribers if issubclass(kind, base)]
+            found = [
+                subscriber
+                for base, but, subscriber in self._subscribers
+                if issubclass(kind, base) and not issubclass(kind, but)
+            ]
             known[kind] = found
         return found
 

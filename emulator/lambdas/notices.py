@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from taskdock.base.notices import Notice
 from taskdock.lambdas.lifecycle import State
+from taskdock.lambdas.slot import PastCall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +37,29 @@ class InvocationBegan(Notice):
 
 @dataclass(frozen=True, kw_only=True)
 class InvocationEnded(Notice):
-    """A call has ended in its environment, and its log is complete."""
+    """A call has ended in its environment, and its log is complete. It is made for each call, so it
+    has few fields."""
 
     level = logging.DEBUG
     environment: str
     function: str
-    request: str
-    asked: str
-    task: str | None = None
-    milliseconds: float
-    cold: bool
-    error: str | None = None
-    """The name of the error, such as `TimedOut`."""
+    past: PastCall
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As those of `InvocationBegan`, with how it ended."""
+        past, call = self.past, self.past.call
+        found = {
+            "environment": self.environment,
+            "function": self.function,
+            "request": call.request_id,
+            "asked": call.kind,
+            "task": call.task_id,
+            "milliseconds": round(past.milliseconds, 2),
+            "cold": call.cold,
+            "error": past.error,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,6 +97,14 @@ TaskRow.add_index(TaskRow.index(TaskRow.status, TaskRow.creation_timestamp, name
 TaskRow.add_index(
     TaskRow.index(TaskRow.function_name, TaskRow.creation_timestamp, name="task_by_function")
 )
+TaskRow.add_index(
+    TaskRow.index(
+        TaskRow.function_name,
+        TaskRow.status,
+        TaskRow.creation_timestamp,
+        name="task_by_function_and_status",
+    )
+)
 TaskRow.add_index(TaskRow.index(TaskRow.start_timestamp, name="task_by_start"))
 TaskRow.add_index(TaskRow.index(TaskRow.creation_timestamp, name="task_by_creation"))
 TaskRow.add_index(  # nothing for the rows that no task has made
@@ -107,7 +115,14 @@ TaskRow.add_index(  # nothing for the rows that no task has made
     )
 )
 TaskRow.add_index(
-    TaskRow.index(TaskRow.creation_timestamp, name="task_direct", where=SQL('"direct" = 1'))
+    TaskRow.index(
+        TaskRow.creation_timestamp,
+        TaskRow.id,
+        TaskRow.status,
+        TaskRow.function_name,
+        name="task_direct",
+        where=SQL('"direct" = 1'),
+    )
 )
 
 

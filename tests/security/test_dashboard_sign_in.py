@@ -321,3 +321,24 @@ def test_a_link_of_another_site_finds_the_session(strict: Dock) -> None:
 
     assert 'http-equiv="refresh"' in answer.text
     assert "url=/ui/sign-in?next=%2Fui%2Fruns%3Fstatus%3Dnew" in answer.text
+
+
+def test_a_part_that_pages_share_is_shared_within_a_session_alone(strict: Dock) -> None:
+    user(strict, "looks@oak.example", "VIEW_TASK_FUNCTIONS")
+    user(strict, "nobody@oak.example")
+    looks, nothing = Browser(strict), Browser(strict)
+    looks.sign_in("looks@oak.example")
+    nothing.sign_in("nobody@oak.example")
+    told = {**OWN, "Taskdock-Told": "1"}
+
+    def part(browser: Browser) -> int:
+        url = browser.url + "/ui/system/server"
+        return browser.session.get(url, headers=told, timeout=60).status_code
+
+    assert [part(looks), part(looks), part(nothing), part(Browser(strict))] == [200, 200, 403, 401]
+
+    cookies = looks.session.cookies.copy()
+    looks.send("/ui/sign-out")
+    looks.session.cookies.update(cookies)
+
+    assert part(looks) == 401

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from taskdock.base.errors import BadQuery
-from taskdock.base.timing.clock import SystemClock
+from taskdock.base.timing.clock import SystemClock, from_epoch
 from taskdock.base.timing.limits import Limits
 from taskdock.store.database import Store
 from taskdock.store.query.model import Like
+from taskdock.store.time_limit import TimeLimit
 from taskdock.tasks.logs.log_store import LogStore
-from taskdock.tasks.runs.activity import Activity, ActivityQuery, place
+from taskdock.tasks.model.task import Status
+from taskdock.tasks.runs.activity import Activity, ActivityKind, ActivityQuery, place
 from taskdock.tasks.runs.history import RunHistory
 from tests.support import million
 from tests.support.aws import lambda_client
@@ -204,4 +207,35 @@ def test_a_condition_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     other.mkdir()
     store, patient = activity_of(other, 20_000, Limits(search=60.0))
     assert patient.page(query).rows == []
+    store.close()
+
+
+FILTERS = (
+    {},
+    {"failed": True},
+    {"function": "f3"},
+    {"function": "f3", "failed": True},
+    {"since": from_epoch(million.START + 10_000_000)},
+    {"since": from_epoch(million.START + 10_000_000), "function": "f3", "failed": True},
+    *({"kind": kind} for kind in ActivityKind),
+    *({"kind": kind, "failed": True} for kind in ActivityKind),
+    *({"kind": kind, "function": "f3"} for kind in ActivityKind),
+    *({"status": status.value} for status in Status),
+    *({"status": status.value, "function": "f3"} for status in Status),
+    *({"status": status.value, "kind": ActivityKind.EXECUTION} for status in Status),
+)
+
+
+def test_each_filter_reads_hardly_more_than_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in instructions of SQLite: whoever looked through the tasks of one function or one
+    status would need more."""
+    store, found = activity_of(tmp_path, 100_000)
+    steps = Counter[int]()
+    monkeypatch.setattr(TimeLimit, "EVERY", 100)
+    for number, chosen in enumerate(FILTERS):
+        monkeypatch.setattr(TimeLimit, "look", lambda _, at=number: steps.update([at]))
+        found.page(ActivityQuery(**chosen))
+        assert steps[number] * 100 < 10_000, chosen
     store.close()

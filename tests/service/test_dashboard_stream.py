@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import requests
 
 from benchmarks.speed.open_pages import OpenPages
 from taskdock.base.timing.limits import Limits
@@ -114,6 +115,24 @@ def test_a_part_has_the_same_headers_whoever_makes_it(dock: Dock) -> None:
     assert named(made) == named(kept)
     assert {**named(plain), "Content-Length": ""} == {**named(made), "Content-Length": ""}
     assert "Content-Security-Policy" in named(kept)
+
+
+def test_who_changes_something_sees_it_at_once_though_nobody_was_told_yet(dock: Dock) -> None:
+    dock.deploy(lambda event, runtime: 1)
+    url, part = dock.emulator.url, "/ui/harness/faults"
+    fault = {"functionName": "walnut-table", "fault": "crash"}
+    with streams(dock, 1) as (page,):
+        headers = {"Taskdock-Told": page.event()["id"], "Sec-Fetch-Site": "same-origin"}
+        for count in range(3):
+            before = requests.get(url + part, headers=headers, timeout=LIMIT)
+            posted = requests.post(
+                url + part, fault, headers=headers, allow_redirects=False, timeout=LIMIT
+            )
+            after = requests.get(url + part, headers=headers, timeout=LIMIT)
+
+            assert posted.status_code == 303
+            assert before.text.count('<tr id="fault-') == count
+            assert after.text.count('<tr id="fault-') == count + 1
 
 
 def test_a_page_that_does_not_read_is_dropped_while_the_others_are_told(

@@ -150,3 +150,23 @@ def test_where_no_run_is_kept_there_is_an_answer_all_the_same(dock: Dock) -> Non
     for way in ("execution", "invocation"):
         assert "&#34;wood&#34;" in attempt(dock, way, '{"wood": "elm"}')
     assert "no &lt;b&gt;wood" in attempt(dock, "invocation", '{"fails": true}')
+
+
+def test_the_event_of_a_run_is_loaded(dock: Dock) -> None:
+    dock.deploy_handler(handler, executionOptions={"permissionMode": "public"})
+    follow(dock, attempt(dock, "execution", '{"wood": "oak"}'))
+    assert dock.get(f"/api/{TABLE}/chairs?wood=elm").ok
+    api, execution = dock.call("GET", "/runs", base="/taskdock").json()["data"][-2:]
+    if api["kind"] != "api":
+        api, execution = execution, api
+
+    def editor(run: str) -> str:
+        return requests.get(f"{dock.url}/ui/functions/{TABLE}/try?run={run}", timeout=60).text
+
+    shown = editor(execution["id"])
+    assert re.search(r'value="execution" checked', shown)
+    assert re.search(r"<textarea id=\"event\"[^>]*>{\n  &#34;wood&#34;: &#34;oak&#34;\n}<", shown)
+    shown = editor(api["id"])
+    assert re.search(r'value="api" checked', shown)
+    assert 'name="path" value="/chairs?wood=elm"' in shown
+    assert "there is no run" in editor("0" * 24)

@@ -90,6 +90,9 @@ class HostileServer:
                 {"a": text},
                 headers={"X-Wood": TEXT.encode("latin-1", "replace").decode("latin-1")},
             )
+        self._must("POST", f"/2015-03-31/functions/{FUNCTIONS[0]}/invocations", text=WORST)
+        invocations = self._must("GET", "/taskdock/activity?kind=invocation")["data"]
+        self.ids["invocation"] = [each["id"] for each in invocations]
         requests = self._must("GET", "/tasks/v1/apiRequests?limit(1)")["data"]
         self.ids["request"] = [each["id"] for each in requests]
         runs = nobody(self.dock).ask("GET", "/taskdock/runs")

@@ -10,7 +10,8 @@ import pytest
 
 from taskdock.base.notices import LoopFailed, Notice, Notices, PartHangs, TroubleEnded
 from taskdock.lambdas.lifecycle import State
-from taskdock.lambdas.notices import EnvironmentFailed, EnvironmentMoved
+from taskdock.lambdas.notices import EnvironmentFailed, EnvironmentMoved, InvocationEnded
+from taskdock.lambdas.slot import PastCall, PresentCall
 from taskdock.tasks.model.notices import (
     ApiRequestAnswered,
     TaskClaimed,
@@ -131,6 +132,46 @@ def test_a_subscriber_is_told_of_its_kind_and_of_what_is_derived_from_it() -> No
     assert everything == told
     assert ended == told[1:]
     assert failed == told[2:]
+
+
+def test_kinds_that_are_left_out_are_not_told_and_are_wanted_by_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    notices = Notices()
+    told: list[Notice] = []
+    caplog.set_level(logging.INFO, "taskdock")
+    assert not notices.wants(TaskClaimed)
+
+    unsubscribe = notices.subscribe(Notice, told.append, but=(TaskClaimed,))
+    notices.publish(TaskClaimed(task="t", function="oak"))
+    created = TaskCreated(task="t", function="oak")
+    notices.publish(created)
+
+    assert told == [created]
+    assert not notices.wants(TaskClaimed)
+    assert notices.wants(TaskCreated)
+    unsubscribe()
+    assert notices.wants(TaskCreated)  # by the log
+    caplog.set_level(logging.DEBUG, "taskdock")
+    assert notices.wants(TaskClaimed)
+
+
+def test_the_end_of_a_call_has_the_facts_of_the_call() -> None:
+    call = PresentCall("request", "task", "t", 1.0, cold=True)
+    ended = InvocationEnded(
+        environment="e", function="oak", past=PastCall(call, 2.0, 12.3456, "TimedOut")
+    )
+
+    assert ended.facts == {
+        "environment": "e",
+        "function": "oak",
+        "request": "request",
+        "asked": "task",
+        "task": "t",
+        "milliseconds": 12.35,
+        "cold": True,
+        "error": "TimedOut",
+    }
 
 
 def test_who_has_unsubscribed_is_told_nothing_more() -> None:

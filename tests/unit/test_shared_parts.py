@@ -244,3 +244,21 @@ def test_parts_that_are_kept_are_bounded() -> None:
         assert len(stage.parts._parts) == MOST_KEPT
 
     run(story())
+
+
+def test_a_part_from_before_an_action_serves_nobody_who_asks_after_it() -> None:
+    async def story() -> None:
+        stage = Stage()
+        await stage.fetch(asks())
+        being_made = stage.parts.reply(asks("/ui/runs"))
+
+        stage.parts.forget()
+        after = [stage.parts.reply(asks()), stage.parts.reply(asks("/ui/runs"))]
+        await stage.answer()
+        await asyncio.sleep(0)
+
+        assert len(stage.calls) == 4
+        for pending in (being_made, *after):
+            assert reply_of(pending) == stage.made
+
+    run(story())

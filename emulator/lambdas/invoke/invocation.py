@@ -7,10 +7,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 from taskdock.base import ids
-from taskdock.base.notices import Notice
+from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock, SystemClock, to_epoch
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit
@@ -83,7 +82,7 @@ class Invocation:
         clock: Clock,
         limits: Limits,
         answered: OnOutcome,
-        publish: Callable[[Notice], object],
+        notices: Notices,
     ) -> None:
         self._environment = environment
         self._event = event
@@ -94,7 +93,7 @@ class Invocation:
         self._clock = clock
         self._limits = limits
         self._answered = answered
-        self._publish = publish
+        self._notices = notices
         self._limit = environment.function.time_limit  # seconds
         spent = self._limit if call.fault_kind is FaultType.TIMEOUT else 0
         self._deadline = SystemClock().now() + timedelta(seconds=self._limit - spent)
@@ -137,24 +136,28 @@ class Invocation:
         return outcome
 
     def _begin(self, cold: bool) -> PresentCall:
-        self._publish(InvocationBegan(**self._facts))
-        return self._environment.calls.begin(self._call, self._begun, cold=cold)
+        environment, call = self._environment, self._call
+        if self._notices.wants(InvocationBegan):
+            began = InvocationBegan(
+                environment=environment.id,
+                function=environment.function.name,
+                request=call.request_id,
+                asked=call.kind.value,
+                task=call.task_id,
+            )
+            self._notices.publish(began)
+        return environment.calls.begin(call, self._begun, cold=cold)
 
     def _end(self, present: PresentCall, outcome: Outcome, milliseconds: float) -> None:
+        environment = self._environment
         error = outcome.name if isinstance(outcome, Failure) else None
-        past = self._environment.calls.end(present, self._clock.monotonic(), milliseconds, error)
-        facts = {**self._facts, "milliseconds": round(past.milliseconds, 2), "error": error}
-        self._publish(InvocationEnded(**facts, cold=present.cold))
-
-    @property
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "environment": self._environment.id,
-            "function": self._environment.function.name,
-            "request": self._call.request_id,
-            "asked": self._call.kind.value,
-            "task": self._call.task_id,
-        }
+        past = environment.calls.end(present, self._clock.monotonic(), milliseconds, error)
+        if self._notices.wants(InvocationEnded):
+            self._notices.publish(
+                InvocationEnded(
+                    environment=environment.id, function=environment.function.name, past=past
+                )
+            )
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""

@@ -227,7 +227,7 @@ class Invoker:
             clock=self._clock,
             limits=self._limits,
             answered=answered,
-            publish=self._notices.publish,
+            notices=self._notices,
         ).run()
 
     def _log(self, function: Function, sink: Sink, call: Call) -> InvocationLog:

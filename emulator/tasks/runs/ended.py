@@ -51,6 +51,10 @@ class EndedRunFacts:
     cold: bool
 
 
+_Heard = tuple[InvocationEnded, datetime, Status, str | None]
+"""The arguments of `_facts`: nothing is made of a call while it runs."""
+
+
 class EndedLately:
     """For any thread."""
 
@@ -58,7 +62,9 @@ class EndedLately:
         """Begins with the runs of an earlier server. Raises `StorageError`."""
         self._now = clock.now
         self._lock = threading.Lock()
-        self._ended: deque[EndedRunFacts] = deque(map(_of_row, store.rows(_BEFORE, (MOST,))), MOST)
+        self._ended: deque[EndedRunFacts | _Heard] = deque(
+            map(_of_row, store.rows(_BEFORE, (MOST,))), MOST
+        )
         self._unwritten: OrderedDict[str, InvocationEnded] = OrderedDict()  # by task
         notices.subscribe(InvocationEnded, self._ran)
         notices.subscribe(TaskEnded, self._task_ended)
@@ -67,18 +73,20 @@ class EndedLately:
     def latest(self, limit: int) -> list[EndedRunFacts]:
         """The newest first."""
         with self._lock:
-            return list(self._ended)[:limit]
+            found = list(self._ended)[:limit]
+        return [each if isinstance(each, EndedRunFacts) else _facts(*each) for each in found]
 
     def _ran(self, ran: InvocationEnded) -> None:
         """A task has its result when its ending is written."""
         with self._lock:
-            if ran.task is not None:
-                self._unwritten[ran.task] = ran
+            task = ran.past.call.task_id
+            if task is not None:
+                self._unwritten[task] = ran
                 if len(self._unwritten) > _WAITING:
                     self._unwritten.popitem(last=False)
                 return
-            result = Status.COMPLETE if ran.error is None else Status.FAILED
-            self._ended.appendleft(_facts(ran, self._now(), result))
+            result = Status.COMPLETE if ran.past.error is None else Status.FAILED
+            self._ended.appendleft((ran, self._now(), result, None))
 
     def _task_ended(self, ended: TaskEnded) -> None:
         with self._lock:
@@ -88,7 +96,7 @@ class EndedLately:
                 return
             now = self._now()
             if ran is not None:
-                self._ended.appendleft(_facts(ran, now, result, ended.error))
+                self._ended.appendleft((ran, now, result, ended.error))
                 return
             self._ended.appendleft(
                 EndedRunFacts(
@@ -113,16 +121,17 @@ class EndedLately:
 def _facts(
     ran: InvocationEnded, at: datetime, result: Status, error: str | None = None
 ) -> EndedRunFacts:
+    call = ran.past.call
     return EndedRunFacts(
         at=at,
-        kind=ran.asked,
-        task_id=ran.task,
-        request_id=ran.request,
+        kind=call.kind,
+        task_id=call.task_id,
+        request_id=call.request_id,
         function=ran.function,
         result=result,
-        error=error or ran.error,
-        milliseconds=ran.milliseconds,
-        cold=ran.cold,
+        error=error or ran.past.error,
+        milliseconds=round(ran.past.milliseconds, 2),
+        cold=call.cold,
     )
 
 

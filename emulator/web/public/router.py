@@ -27,6 +27,7 @@ from taskdock.web.ui.stream.endpoint import StreamApi
 MAX_HEAD = 256 * 1024  # bytes of a request line and headers
 MAX_BODY = 72 * 1024 * 1024  # bytes; a zip of 50 MB in base64 has 67
 
+READING = ("GET", "HEAD")
 _FROM_ADDRESSES = 256 * 1024 * 1024  # bytes of large bodies: three of the largest zips at a time
 _FROM_CONTAINERS = 160 * 1024 * 1024
 _FROM_STRANGERS = 32 * 1024 * 1024  # who is nobody, or whose signature covers the body
@@ -63,7 +64,10 @@ class PublicRouter:
             return self._stream.reply(request)
         if request.truncated:
             return refuse(request.path, 400, "the body is shorter than its headers say")
-        return staged.reply_to(request, self._wsgi.reply(request))
+        reply = self._wsgi.reply(request)
+        if request.method not in READING and is_dashboard(request.path):
+            self._stream.forget_parts_after(reply)
+        return staged.reply_to(request, reply)
 
     def judge(self, request: Request, decide: Callable[[Judgement], None]) -> None:
         """See `Site.judge`. A request that signs in needs the database, and so a thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Response, request
 
@@ -12,8 +13,8 @@ from taskdock.web.access.authentication import caller
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
-from taskdock.web.ui.pages.run_parts import RunParts, ShownRun
-from taskdock.web.ui.rendering import responses, words
+from taskdock.web.ui.pages.run_parts import FUNCTION_LOGS, RunParts, ShownRun
+from taskdock.web.ui.rendering import allowed, responses, words
 
 PATH = f"{ROOT}runs"
 
@@ -41,6 +42,7 @@ class RunPageViews:
     @page(f"{PATH}/run/<id>/recording", permission="VIEW_TASKS")
     def recording(self, id: str) -> Response:
         """The file that `taskdock runs save` writes."""
+        allowed.need(FUNCTION_LOGS)
         run = self._harness.history.get(id)
         text = words.pretty(to_recording(run)) + "\n"
         response = Response(text, mimetype="application/json")
@@ -82,4 +84,6 @@ class RunPageViews:
     def _answer(self, template: str, kind: str, id: str) -> Response:
         base = request.host_url.rstrip("/")
         shown = self._of[kind](id, base)
+        if not allowed.may(shown.log_permission):
+            shown = replace(shown, log=())
         return responses.html(template, shown=shown, path=PATH, self_path=f"{PATH}/{kind}/{id}")

@@ -19,6 +19,8 @@ from taskdock.web.ui.shown.bar import Segment, bar
 from taskdock.web.ui.shown.snippets import AgainCall, Snippet, snippets
 from taskdock.web.ui.shown.tree import Branch, grow
 
+FUNCTION_LOGS = "VIEW_TASK_FUNCTION_LOGS"
+"""The permission for logs of runs that have no log of their own by another endpoint."""
 _LINES = 1000  # of a log, in a page
 
 
@@ -39,6 +41,8 @@ class ShownRun:
     event: Any = None
     error: Mapping[str, Any] | None = None
     log: Sequence[str] = ()
+    log_permission: str = FUNCTION_LOGS
+    """The permission that the API asks for with this log."""
     pieces: Sequence[Segment] = ()
     family: Sequence[Branch] = field(default=())
     is_whole: bool = True
@@ -79,6 +83,7 @@ class RunParts:
             event=event,
             error=error,
             log=self._log_of(id),
+            log_permission="VIEW_TASK_LOGS",
             pieces=_pieces(run, max(task.creation_timestamp, task.start_timestamp)),
             family=grow(family["data"]),
             is_whole=family["whole"],
@@ -118,6 +123,7 @@ class RunParts:
             event=event,
             error=(run.get("error") if run else None) or shown.get("error"),
             log=[line.message for line in lines],
+            log_permission="VIEW_API_FUNCTION_REQUEST_LOGS",
             pieces=_pieces(run, None),
             snippets=snippets(
                 AgainCall(

@@ -64,6 +64,11 @@ class StreamApi:
         self._wsgi.run(self._refusal, request).add_done_callback(judged)
         return pending
 
+    def forget_parts_after(self, action: asyncio.Future[Reply]) -> None:
+        """Has whoever does something on a page see the effect at once: it may be that no page has
+        been told of it yet. Called before anybody else waits for the action's reply."""
+        action.add_done_callback(lambda _: self._parts.forget())
+
     def _open(self, request: Request) -> Reply:
         caller = request.known.get(CALLER)
         # Facts name tasks, which a user without that permission does not see.

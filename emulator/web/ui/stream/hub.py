@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from taskdock import __version__
@@ -56,7 +57,8 @@ class Hub:
         self._lock = threading.Lock()
         self._changed: set[Topic] = set()
         self._facts: list[dict[str, Any]] = []
-        notices.subscribe(Notice, self._hear)
+        self._notices = notices
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     def _hear(self, notice: Notice) -> None:
         """On any thread; nothing is done while no page is open."""
@@ -77,6 +79,8 @@ class Hub:
         if self._closed or len(self._readers) >= self._limits.pages:
             return None
         if not self._readers:
+            # While no page is open, notices of which there are very many are not even made.
+            self._unsubscribe = self._notices.subscribe(Notice, self._hear)
             self.told += 1  # what has changed since the last page was closed, nobody has heard
             self._second_at = self._loop.time()
         reader = OpenPage(wants_facts=wants_facts, leave=self._leave)
@@ -102,6 +106,8 @@ class Hub:
         if reader in self._readers:
             del self._readers[reader]
             self._wanting -= reader.wants_facts
+            if not self._readers:
+                self._unsubscribe()
 
     def _tick(self) -> None:
         self._ticking = bool(self._readers)

@@ -90,6 +90,10 @@ class ToldParts:
             part.made.add_done_callback(partial(self._answer, request, pending))
         return pending
 
+    def forget(self) -> None:
+        """Serves nobody who asks from now on with a part that was begun before."""
+        self._parts.clear()
+
     def _answer(
         self,
         request: Request,

@@ -17,6 +17,7 @@ from taskdock.base.errors import BadField
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.strict_json import IsoTime, Json, one_of
 from taskdock.base.timing.clock import Clock, SystemClock, to_iso
+from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
 from taskdock.web.harness_api.endpoint import endpoint
 
 MOST = 500
@@ -45,7 +46,8 @@ class KeptNotices:
         self._kept: deque[KeptNotice] = deque(maxlen=MOST)
         self._number = 0
         self._lock = threading.Lock()
-        notices.subscribe(Notice, self._keep)
+        # Of calls there may be a thousand a second, which would leave room for nothing else.
+        notices.subscribe(Notice, self._keep, but=(InvocationBegan, InvocationEnded))
 
     def _keep(self, notice: Notice) -> None:
         at = self._clock.now()

@@ -20,10 +20,10 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import function_json
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import action, page
+from taskdock.web.ui.pages.functions.event_again import event_text, fields_of
 from taskdock.web.ui.pages.functions.function_list import LIST
 from taskdock.web.ui.pages.functions.tries import FunctionTries, FunctionTry, headers_of
-from taskdock.web.ui.rendering import responses, words
-from taskdock.web.ui.shown.report_line import init_duration
+from taskdock.web.ui.rendering import allowed, responses, words
 
 _TRY = f"{LIST}/<name>/try"
 _LAST = 5  # events of runs that are offered
@@ -53,7 +53,16 @@ class TryItViews:
 
     @page(_TRY, permission="VIEW_TASK_FUNCTION_DETAILS")
     def whole(self, name: str) -> Response:
+        """With `run`: with the event that this run had."""
         given = {**_USUAL, "way": request.args.get("way", _USUAL["way"])}
+        if not request.args.get("run"):
+            return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
+        allowed.need("VIEW_TASKS")
+        try:
+            given |= fields_of(self._harness.history.get(request.args["run"]))
+        except CallerError as error:
+            answer = self._answer(name, FunctionTry(refusal=error.message))
+            return responses.html("functions/try_it.html", **self._values(name, given), **answer)
         return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
 
     @action(
@@ -117,13 +126,13 @@ class TryItViews:
         }
 
     def _last_events(self, name: str) -> dict[str, str]:
-        """Events that the function had, by the time and the kind of the run. Of a task that is the
-        data, since the function gets a task anew."""
+        """Events that the function had, by the time and the kind of the run."""
+        if not allowed.may("VIEW_TASKS"):
+            return {}
         found, _ = self._harness.history.find(function=name, limit=_LAST)
         events: dict[str, str] = {}
         for run in reversed(found):
-            of_task = run["kind"] in ("task", "execution") and isinstance(run["event"], dict)
-            text = words.pretty(run["event"].get("data", {}) if of_task else run["event"])
+            text = event_text(run)
             if len(text) <= _LONGEST:
                 events[f"{run['at'][11:19]} UTC, {run['kind']}"] = text
         return events
@@ -144,7 +153,6 @@ class TryItViews:
             "tried": tried,
             "attempts": [task_json.to_json(task) for task in attempts],
             "run": run,
-            "init": None if run is None else init_duration(run["log"]),
             "log": self._log(attempts) if run is None else run["log"],
             "ended": ended,
             "name": name,
