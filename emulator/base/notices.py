@@ -133,8 +133,8 @@ class Notices:
         return unsubscribe
 
     def wants(self, kind: type[Notice]) -> bool:
-        """Whether the log or a subscriber has a notice of this kind. Whoever would publish very
-        many asks first, and makes none for nobody."""
+        """Whether the log or a subscriber has a notice of this kind: a publisher of very many asks
+        first, and makes none for nobody."""
         return bool(self._of(kind)) or _log.isEnabledFor(kind.level)
 
     def publish(self, notice: Notice) -> None:

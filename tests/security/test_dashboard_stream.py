@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
+from taskdock.base.timing.limits import Limits
 from taskdock.testing.dock import new_function
 from taskdock.testing.fakes.runtime import FakeRuntime
 from taskdock.testing.waiting import eventually
-from taskdock.web.ui.stream import hub
 from taskdock.web.ui.stream.open_page import OpenPage
 from tests.support.builders import Dock, StartDock
 from tests.support.people import Person, administrator, nobody, person
@@ -87,10 +87,8 @@ def test_a_user_hears_that_something_changed_and_which_task_only_by_a_permission
     assert "event: facts" not in heard
 
 
-def test_too_many_pages_are_refused_and_others_go_on(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "MOST_READERS", 2)
+def test_too_many_pages_are_refused_and_others_go_on(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(pages=2))
     with listening(nobody(dock)) as first:
         with listening(nobody(dock)):
             assert nobody(dock).ask("GET", STREAM, headers=OWN).status_code == 503
@@ -106,8 +104,8 @@ def test_too_many_pages_are_refused_and_others_go_on(
         eventually(opens)
 
 
-def test_a_function_takes_no_place_of_a_page(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "MOST_READERS", 1)
+def test_a_function_takes_no_place_of_a_page(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(pages=1))
     opened: list[socket.socket] = []
     answers: list[bytes] = []
 
@@ -136,8 +134,8 @@ def test_only_a_get_listens(dock: Dock) -> None:
     assert post.status_code == 405
 
 
-def test_a_page_that_is_gone_is_forgotten(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "MOST_READERS", 1)
+def test_a_page_that_is_gone_is_forgotten(start_dock: StartDock) -> None:
+    dock = start_dock(limits=Limits(pages=1))
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", dock.emulator.port), timeout=20) as opened:
             opened.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -152,9 +150,9 @@ def test_a_page_that_is_gone_is_forgotten(dock: Dock, monkeypatch: pytest.Monkey
 
 
 def test_a_page_asks_anew_after_a_while_so_that_an_ended_session_hears_no_more(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
+    start_dock: StartDock,
 ) -> None:
-    monkeypatch.setattr(hub, "LONGEST_OPEN", 0.5)
+    dock = start_dock(limits=Limits(page_open=0.5))
 
     with listening(nobody(dock)) as lines:
         assert "event: changed" not in list(lines)  # so it ends

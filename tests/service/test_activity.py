@@ -10,12 +10,12 @@ import pytest
 
 from taskdock.base.errors import BadQuery
 from taskdock.base.timing.clock import SystemClock, from_epoch
+from taskdock.base.timing.limits import Limits
 from taskdock.store.database import Store
 from taskdock.store.query.model import Like
 from taskdock.store.time_limit import TimeLimit
 from taskdock.tasks.logs.log_store import LogStore
 from taskdock.tasks.model.task import Status
-from taskdock.tasks.runs import activity
 from taskdock.tasks.runs.activity import Activity, ActivityKind, ActivityQuery, place
 from taskdock.tasks.runs.history import RunHistory
 from tests.support import million
@@ -165,14 +165,20 @@ def test_a_family_has_every_attempt(timed_dock: Dock) -> None:
 # Many tasks
 
 
-def activity_of(folder: Path, count: int) -> tuple[Store, Activity]:
+def activity_of(
+    folder: Path,
+    count: int,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> tuple[Store, Activity]:
     Store(folder / "tasks.db").close()
     million.fill(folder / "tasks.db", count)
     store = Store(folder / "tasks.db")
     clock = SystemClock()
     history = RunHistory(store=store, clock=clock, most=10, most_bytes=10**6)
     log_store = LogStore(store, max_waiting=10**6)
-    return store, Activity(store=store, history=history, log_store=log_store, clock=clock)
+    return store, Activity(
+        store=store, history=history, log_store=log_store, clock=clock, limits=limits
+    )
 
 
 def test_every_task_is_on_one_page(tmp_path: Path) -> None:
@@ -190,17 +196,17 @@ def test_every_task_is_on_one_page(tmp_path: Path) -> None:
     assert seen == sorted(seen, reverse=True)
 
 
-def test_a_condition_that_takes_too_long_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, found = activity_of(tmp_path, 20_000)
-    monkeypatch.setattr(activity, "LIMIT", 0.0)
-
+def test_a_condition_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    query = ActivityQuery(where=Like(("data", "patient"), "nobody"))
+    store, hurried = activity_of(tmp_path, 20_000, Limits(search=0.0))
     with pytest.raises(BadQuery, match="no index serves it"):
-        found.page(ActivityQuery(where=Like(("data", "patient"), "nobody")))
+        hurried.page(query)
+    store.close()
 
-    monkeypatch.setattr(activity, "LIMIT", 60.0)
-    assert found.page(ActivityQuery(where=Like(("data", "patient"), "nobody"))).rows == []
+    other = tmp_path / "other"
+    other.mkdir()
+    store, patient = activity_of(other, 20_000, Limits(search=60.0))
+    assert patient.page(query).rows == []
     store.close()
 
 

@@ -16,7 +16,6 @@ import requests
 from benchmarks.speed.open_pages import OpenPages
 from taskdock.base.timing.limits import Limits
 from taskdock.tasks.model.notices import TaskCreated
-from taskdock.web.ui.stream.hub import MOST_READERS
 from tests.support.builders import Dock, StartDock
 
 LIMIT = 30.0  # seconds that anything here may take
@@ -188,8 +187,10 @@ def test_a_page_that_comes_while_the_server_stops_is_turned_away(dock: Dock) -> 
 
 
 def test_a_page_that_is_one_too_many_is_turned_away(dock: Dock) -> None:
-    with streams(dock, MOST_READERS + 1) as pages:
-        assert [page.reply.status for page in pages] == [200] * MOST_READERS + [503]
+    most = Limits().pages
+
+    with streams(dock, most + 1) as pages:
+        assert [page.reply.status for page in pages] == [200] * most + [503]
 
 
 def test_the_readers_of_the_benchmark_do_what_a_page_does(dock: Dock) -> None:

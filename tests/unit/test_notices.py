@@ -23,6 +23,7 @@ from taskdock.tasks.model.notices import (
 
 MODULES = (
     *("taskdock.base.notices", "taskdock.lambdas.notices", "taskdock.tasks.model.notices"),
+    "taskdock.tasks.events.notices",
     *("taskdock.web.common.notices", "taskdock.server.notices"),
 )
 WARNINGS = {

@@ -11,7 +11,10 @@ from taskdock.base.errors import BadField, BadQuery
 from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import to_iso
 from taskdock.tasks.events.delivery_log import DeliveryLog
-from taskdock.tasks.model.notices import DeliveryFailed, EventDelivered, ServerReset
+from taskdock.tasks.events.notices import DeliveryFailed, EventDelivered
+from taskdock.tasks.model.notices import (
+    ServerReset,
+)
 from taskdock.tasks.schedules.schedule import LONGEST, Schedule, next_runs
 from taskdock.testing.clock import NOON, ManualClock
 from taskdock.web.ui.shown import given, times_in_words

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from taskdock.base.notices import Notices
+from taskdock.base.timing.limits import Limits
 from taskdock.tasks.model.notices import ScheduleDeleted, TaskCreated
 from taskdock.web.ui.stream.hub import (
     FACT_COST,
     LONGEST,
     MOST_FACTS,
-    MOST_READERS,
     SHARE,
     TICK,
     Hub,
@@ -91,7 +91,8 @@ def notices() -> Notices:
 
 @pytest.fixture
 def hub(loop: Loop, notices: Notices) -> Iterator[Hub]:
-    hub = Hub(reactor=SimpleNamespace(loop=loop), notices=notices)  # type: ignore[arg-type]
+    reactor: Any = SimpleNamespace(loop=loop)
+    hub = Hub(reactor=reactor, notices=notices, limits=Limits())
     yield hub
     hub.close()
 
@@ -261,7 +262,7 @@ def test_a_page_that_does_not_read_is_dropped_and_the_others_are_told(
 
 
 def test_no_more_pages_are_taken_than_may_be_open(hub: Hub) -> None:
-    pages = [Page(hub) for _ in range(MOST_READERS)]
+    pages = [Page(hub) for _ in range(Limits().pages)]
 
     assert hub.open(wants_facts=False) is None
     asyncio.run(pages[0].reader.aclose())

@@ -113,7 +113,15 @@ class Limits:
     connections_of_function: int = 4 * 64
     """Connections of all containers of a function together, beside the first four of each."""
 
+    pages: int = 200
+    """Open pages of the dashboard that listen to its stream."""
+    page_open: float = 300.0
+    """A page's stream is ended after so long: the page asks anew, and may have been signed out."""
+
     # Tasks, events and their logs
+
+    search: float = 1.0
+    """The database may look so long for a page of the activity."""
 
     patience: float = 30.0
     """A call whose caller waits, such as a direct execution, waits so long for room in memory."""

@@ -24,18 +24,9 @@ from taskdock.lambdas.invoke.platform_log import InvocationLog
 from taskdock.lambdas.invoke.run_record import RunKind, RunRecord
 from taskdock.lambdas.lifecycle import State
 from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
-from taskdock.lambdas.outcome import (
-    Cause,
-    Failure,
-    Outcome,
-    ended,
-    stopped,
-    timed_out,
-    vanished,
-)
+from taskdock.lambdas.outcome import Cause, Failure, Outcome, ended, stopped, timed_out, vanished
 from taskdock.lambdas.slot import PresentCall
 
-_MEGABYTE = 1024 * 1024
 _DEBUG_SESSION_ENDED = Failure(
     Cause.STOPPED, "DebugSessionEnded", "the debug session that this call was in has ended", b""
 )
@@ -147,14 +138,9 @@ class Invocation:
     def _begin(self, cold: bool) -> PresentCall:
         environment, call = self._environment, self._call
         if self._notices.wants(InvocationBegan):
-            began = InvocationBegan(
-                environment=environment.id,
-                function=environment.function.name,
-                request=call.request_id,
-                asked=call.kind.value,
-                task=call.task_id,
-            )
-            self._notices.publish(began)
+            facts = {"request": call.request_id, "asked": call.kind.value, "task": call.task_id}
+            where = {"environment": environment.id, "function": environment.function.name}
+            self._notices.publish(InvocationBegan(**where, **facts))
         return environment.calls.begin(call, self._begun, cold=cold)
 
     def _end(self, present: PresentCall, outcome: Outcome, milliseconds: float) -> None:
@@ -218,8 +204,7 @@ class Invocation:
         meanwhile, and the seconds that are left. They are real, as a function's own time is."""
         fault = self._call.fault
         delay = min(limit, 0.0 if fault is None else fault.fault.seconds or 0.0)
-        ended = await self._environment.left(State.BUSY, delay)
-        return ended, limit - delay
+        return await self._environment.left(State.BUSY, delay), limit - delay
 
     async def _finish(self, answered: Outcome | ProgramExit | None) -> Outcome:
         """Waits for the rest of the log. Where there is no outcome yet, finds out why."""
@@ -258,6 +243,6 @@ class Invocation:
         return Usage(
             duration=self._limit * 1000 if timed_out else duration,
             memory_limit=self._environment.function.memory_limit,
-            max_memory=math.ceil(self._environment.peak / _MEGABYTE),
+            max_memory=math.ceil(self._environment.peak / 2**20),
             init=init,
         )

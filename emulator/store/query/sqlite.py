@@ -51,7 +51,7 @@ def find(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class PageWords:
     """The rest of a statement, in words: what else is true of its rows, their order, how many."""
 
     names: str
@@ -62,7 +62,7 @@ class Page:
 
 
 def worded(
-    db: Database, table: type[Table], fields: Fields, where: Condition, page: Page
+    db: Database, table: type[Table], fields: Fields, where: Condition, page: PageWords
 ) -> tuple[str, Sequence[Any]]:
     """A statement for one page, with the values of its marks. Raises `BadQuery`."""
     rows = table.select(SQL(page.names)).where(_Rows(fields).sql(where))

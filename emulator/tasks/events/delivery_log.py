@@ -9,10 +9,12 @@ from enum import Enum
 
 from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock
-from taskdock.tasks.model.notices import (
+from taskdock.tasks.events.notices import (
     DeliveryFailed,
     DeliveryGivenUp,
     EventDelivered,
+)
+from taskdock.tasks.model.notices import (
     ServerReset,
 )
 

@@ -21,9 +21,9 @@ from taskdock.store.query.model import Query
 from taskdock.store.query.sqlite import find
 from taskdock.store.tables import DeliveryRow, EventRow, SubscriptionRow
 from taskdock.tasks.events import webhook_client
+from taskdock.tasks.events.notices import SubscriptionCreated, SubscriptionDeleted
 from taskdock.tasks.events.reach import Reach
 from taskdock.tasks.model import checks, task_json
-from taskdock.tasks.model.notices import SubscriptionCreated, SubscriptionDeleted
 from taskdock.tasks.model.subscription import ServiceEvent, Subscription, is_notified, of_failure
 from taskdock.tasks.model.task import Task, new_task
 

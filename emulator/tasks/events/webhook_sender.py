@@ -14,14 +14,16 @@ from typing import Any
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.timing.clock import Clock
 from taskdock.tasks.events import webhook_client
+from taskdock.tasks.events.notices import (
+    DeliveryFailed,
+    DeliveryGivenUp,
+    EventDelivered,
+)
 from taskdock.tasks.events.outbox import Delivery, Outbox
 from taskdock.tasks.events.reach import Reach
 from taskdock.tasks.model import task_json
 from taskdock.tasks.model.notices import (
     ClaimLost,
-    DeliveryFailed,
-    DeliveryGivenUp,
-    EventDelivered,
 )
 from taskdock.tasks.work.delays import DELIVERIES
 from taskdock.tasks.work.poller import Poller

@@ -38,7 +38,7 @@ _NEVER = datetime.max.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
-class Place:
+class QueuePlace:
     task: Task
     is_due: bool
     reason: str
@@ -69,8 +69,8 @@ class NewTasks:
     `COUNTED` stands for more, too."""
 
     now: datetime
-    due: Sequence[Place]
-    waiting: Sequence[Place]
+    due: Sequence[QueuePlace]
+    waiting: Sequence[QueuePlace]
     retries: Sequence[ComingRetry]
     due_count: int
     waiting_count: int
@@ -85,7 +85,7 @@ class Lineup:
         self._store = store
         self._clock = clock
 
-    def first(self, limit: int) -> list[Place]:
+    def first(self, limit: int) -> list[QueuePlace]:
         """The first places: tasks that are due, by priority, then those that wait for their time,
         by that."""
         now = self._clock.now()
@@ -114,7 +114,7 @@ class Lineup:
             retry_count=retry,
         )
 
-    def _due(self, now: datetime, limit: int) -> list[Place]:
+    def _due(self, now: datetime, limit: int) -> list[QueuePlace]:
         moment = to_epoch(now)
         ((due,),) = self._store.rows(statements.COUNT_DUE, (moment, statements.FEW))
         first = statements.FIRST_OF_FEW if due < statements.FEW else statements.FIRST_OF_MANY
@@ -134,7 +134,7 @@ class Lineup:
         return {id: TaskError.from_json(error) for id, error in kept.items()}
 
 
-def due_places(tasks: Sequence[Task], earliest: datetime) -> list[Place]:
+def due_places(tasks: Sequence[Task], earliest: datetime) -> list[QueuePlace]:
     """The places of due tasks that are in order. `earliest`: the start time of the one that has
     been due the longest, which need not be among them. Pure."""
     starts = [task.start_timestamp for task in tasks]
@@ -146,7 +146,7 @@ def due_places(tasks: Sequence[Task], earliest: datetime) -> list[Place]:
         reason = f"priority {task.priority} comes before start time"
         if not overtakes:
             reason = _why(task, tasks[number - 1]) if number else _why_first(tasks)
-        found.append(Place(task, True, reason))
+        found.append(QueuePlace(task, True, reason))
     return found
 
 
@@ -167,8 +167,8 @@ def _why(task: Task, before: Task) -> str:
     return "the same start time, created later"
 
 
-def _waiting(tasks: Sequence[Task]) -> list[Place]:
-    return [Place(task, False, _wait(task)) for task in tasks]
+def _waiting(tasks: Sequence[Task]) -> list[QueuePlace]:
+    return [QueuePlace(task, False, _wait(task)) for task in tasks]
 
 
 def _wait(task: Task) -> str:

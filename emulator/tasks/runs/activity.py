@@ -17,6 +17,7 @@ from typing import Annotated, NamedTuple, TypedDict
 from taskdock.base.errors import BadField, BadQuery, NotFound
 from taskdock.base.strict_json import IsoTime, ObjectId, SchemaPart, one_of, present
 from taskdock.base.timing.clock import Clock, to_epoch, to_iso
+from taskdock.base.timing.limits import Limits
 from taskdock.store.database import Store
 from taskdock.store.query.model import Condition
 from taskdock.store.time_limit import limited
@@ -24,13 +25,11 @@ from taskdock.tasks.logs.log_store import LogStore
 from taskdock.tasks.model import checks
 from taskdock.tasks.model.task import Status
 from taskdock.tasks.runs import activity_tables
-from taskdock.tasks.runs.activity_tables import Found
+from taskdock.tasks.runs.activity_tables import FoundRow
 from taskdock.tasks.runs.history import RunHistory
 
 MOST = 200
 """Rows in one answer."""
-LIMIT = 1.0
-"""Seconds that the database may look for a page."""
 _PLACE = re.compile(r"(\d{1,15})-([0-9a-f]{24})")
 
 
@@ -98,13 +97,20 @@ class Activity:
     """For any thread."""
 
     def __init__(
-        self, *, store: Store, history: RunHistory, log_store: LogStore, clock: Clock
+        self,
+        *,
+        store: Store,
+        history: RunHistory,
+        log_store: LogStore,
+        clock: Clock,
+        limits: Limits,
     ) -> None:
         """`log_store` has the invocations that are not written yet."""
         self._store = store
         self._log_store = log_store
         self._history = history
         self._clock = clock
+        self._limits = limits
 
     def page(self, query: ActivityQuery) -> ActivityPage:
         """Raises `BadField`, or `BadQuery` for a condition that is wrong or takes too long."""
@@ -113,12 +119,12 @@ class Activity:
         if query.before is None and query.after is None:
             self._log_store.write_waiting()
         wanted = replace(query, limit=query.limit + 1)
-        with limited(self._store, LIMIT) as limit:
+        with limited(self._store, self._limits.search) as limit:
             found = self._find(wanted)
         if limit.is_over:
             raise BadQuery(
-                f"this took longer than {LIMIT:g} s and was ended: no index serves it. Add a"
-                " condition that one serves: a function, a status, a time, a tag"
+                f"this took longer than {self._limits.search:g} s and was ended: no index serves"
+                " it. Add a condition that one serves: a function, a status, a time, a tag"
             )
         forwards = query.after is not None
         found.sort(key=lambda row: (row.at, row.id), reverse=not forwards)
@@ -148,7 +154,7 @@ class Activity:
         """The moment so long ago."""
         return self._clock.now() - time
 
-    def _find(self, query: ActivityQuery) -> list[Found]:
+    def _find(self, query: ActivityQuery) -> list[FoundRow]:
         tables = activity_tables.TABLES
         chosen = {
             None: tables,
@@ -173,7 +179,7 @@ class Activity:
         )
         return [row for table in chosen for row in table(self._store, span)]
 
-    def _shown(self, found: Sequence[Found]) -> list[ActivityRowJson]:
+    def _shown(self, found: Sequence[FoundRow]) -> list[ActivityRowJson]:
         tasks = [row.id for row in found if row.is_task]
         durations = self._history.durations(tasks) if tasks else {}
         return [_json(row, durations.get(row.id, row.duration)) for row in found]
@@ -203,11 +209,11 @@ def _direct(kind: ActivityKind | None) -> bool | None:
     return {ActivityKind.TASK: False, ActivityKind.EXECUTION: True}.get(kind) if kind else None
 
 
-def _place(row: Found) -> str:
+def _place(row: FoundRow) -> str:
     return str(Place(row.at, row.id))
 
 
-def _json(row: Found, duration: float | None) -> ActivityRowJson:
+def _json(row: FoundRow, duration: float | None) -> ActivityRowJson:
     shown: ActivityRowJson = {
         "id": row.id,
         "kind": row.kind,

@@ -13,7 +13,7 @@ from taskdock.store.database import Store
 from taskdock.store.query import sqlite
 from taskdock.store.query.fields import TASK_FIELDS
 from taskdock.store.query.model import Condition
-from taskdock.store.query.sqlite import Page
+from taskdock.store.query.sqlite import PageWords
 from taskdock.store.tables import TaskRow
 from taskdock.tasks.model.task import Status
 
@@ -21,7 +21,7 @@ _FAILED = (Status.FAILED.value, Status.RETRIED.value)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRow:
     id: str
     kind: str
     function: str
@@ -75,7 +75,7 @@ def one(id: str) -> Span:
     )
 
 
-def _tasks(store: Store, span: Span) -> list[Found]:
+def _tasks(store: Store, span: Span) -> list[FoundRow]:
     if span.failed and span.status is None:  # each by its own index, not all that there are sorted
         return [row for status in _FAILED for row in _tasks_of(store, span, status)]
     if span.failed and span.status not in _FAILED:
@@ -83,7 +83,7 @@ def _tasks(store: Store, span: Span) -> list[Found]:
     return _tasks_of(store, span, span.status)
 
 
-def _tasks_of(store: Store, span: Span, status: str | None) -> list[Found]:
+def _tasks_of(store: Store, span: Span, status: str | None) -> list[FoundRow]:
     conditions = _Conditions(span, "creation_timestamp")
     if status is not None:
         conditions.add("status = ?", status)
@@ -102,7 +102,7 @@ def _tasks_of(store: Store, span: Span, status: str | None) -> list[Found]:
         page = conditions.page(names)
         rows = store.rows(*sqlite.worded(store.db, TaskRow, TASK_FIELDS, span.where, page))
     return [
-        Found(
+        FoundRow(
             id,
             "execution" if direct else "task",
             function,
@@ -114,7 +114,7 @@ def _tasks_of(store: Store, span: Span, status: str | None) -> list[Found]:
     ]
 
 
-def _api_requests(store: Store, span: Span) -> list[Found]:
+def _api_requests(store: Store, span: Span) -> list[FoundRow]:
     conditions = _Conditions(span, "timestamp")
     if span.failed or span.status == Status.FAILED.value:
         conditions.add("error IS NOT NULL")
@@ -126,7 +126,7 @@ def _api_requests(store: Store, span: Span) -> list[Found]:
         conditions.add("function_name = ?", span.function)
     names = "id, function_name, timestamp, error, duration, method, path, status_code"
     return [
-        Found(
+        FoundRow(
             id,
             "api",
             function,
@@ -142,7 +142,7 @@ def _api_requests(store: Store, span: Span) -> list[Found]:
     ]
 
 
-def _invocations(store: Store, span: Span) -> list[Found]:
+def _invocations(store: Store, span: Span) -> list[FoundRow]:
     """Their ends are known while their runs are kept; runs are few, and so they are what is looked
     through where an end is asked for."""
     conditions = _Conditions(span, "timestamp")
@@ -189,13 +189,13 @@ _KEPT = "SELECT request_id FROM run WHERE kind IN ('invocation', 'event')"
 
 def _invocation(
     id: str, function: str, at: int, claimed: object, end: tuple[float | None, str | None]
-) -> Found:
+) -> FoundRow:
     duration, error = end
     if claimed is not ABSENT:
         status = Status.NEW if claimed is None else Status.IN_PROGRESS
     else:
         status = Status.COMPLETE if error is None else Status.FAILED
-    return Found(id, "invocation", function, status.value, at, duration, _name(error))
+    return FoundRow(id, "invocation", function, status.value, at, duration, _name(error))
 
 
 class _Conditions:
@@ -226,9 +226,9 @@ class _Conditions:
         statement = f"SELECT {names} FROM {table} {where}ORDER BY {page.order} LIMIT ?"  # noqa: S608
         return store.rows(statement, (*page.values, page.limit))
 
-    def page(self, names: str) -> Page:
+    def page(self, names: str) -> PageWords:
         order = "DESC" if self._span.after is None else "ASC"
-        return Page(
+        return PageWords(
             names=names,
             conditions=" AND ".join(self._words),
             values=self._values,
@@ -243,4 +243,4 @@ def _name(error: str | None) -> str | None:
     return str(json.loads(error).get("name"))
 
 
-TABLES: Sequence[Callable[[Store, Span], list[Found]]] = (_tasks, _api_requests, _invocations)
+TABLES: Sequence[Callable[[Store, Span], list[FoundRow]]] = (_tasks, _api_requests, _invocations)

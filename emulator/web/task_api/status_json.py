@@ -125,7 +125,13 @@ class StoredJson(TypedDict):
     oldestTimestamp: IsoTime | None
 
 
-class StatusJson(TypedDict):
+class HindrancesJson(TypedDict):
+    waiting: list[WaitingCallsJson]
+    memory: MemoryJson
+    troubles: list[TroubleJson]
+
+
+class StatusJson(HindrancesJson):
     """`tasks` and `stored` are left out while the database cannot be read."""
 
     version: str
@@ -133,18 +139,9 @@ class StatusJson(TypedDict):
     startTimestamp: IsoTime
     environments: list[EnvironmentJson]
     prepared: list[PrewarmLevelJson]
-    waiting: list[WaitingCallsJson]
     images: list[ImageUseJson]
-    memory: MemoryJson
-    troubles: list[TroubleJson]
     tasks: TasksJson | None
     stored: StoredJson | None
-
-
-class HindrancesJson(TypedDict):
-    waiting: list[WaitingCallsJson]
-    memory: MemoryJson
-    troubles: list[TroubleJson]
 
 
 def stored_json(stored: Stored) -> StoredJson:
@@ -186,12 +183,9 @@ def image_json(use: ImageUse) -> ImageUseJson:
 
 
 def level_json(level: PrewarmLevel) -> PrewarmLevelJson:
-    return {
-        "runtime": level.runtime,
-        "memory": level.memory,
-        "count": level.count,
-        "wanted": level.wanted,
-    }
+    return PrewarmLevelJson(
+        runtime=level.runtime, memory=level.memory, count=level.count, wanted=level.wanted
+    )
 
 
 def environment_json(report: EnvironmentReport, now: datetime, moment: float) -> EnvironmentJson:
@@ -216,12 +210,11 @@ def environment_json(report: EnvironmentReport, now: datetime, moment: float) ->
 
 
 def _present_json(call: PresentCall, now: datetime, moment: float) -> PresentCallJson:
-    begun = call.begun
     shown: PresentCallJson = {
         "kind": call.kind,
         "requestId": call.request_id,
         "taskId": call.task_id,
-        "startTimestamp": None if begun is None else _wall_time(begun, now, moment),
+        "startTimestamp": None if call.begun is None else _wall_time(call.begun, now, moment),
         "cold": call.cold,
     }
     return present(shown)

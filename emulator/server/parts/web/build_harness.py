@@ -83,6 +83,7 @@ def build_harness(
             history=tasks.history,
             log_store=tasks.log_store,
             clock=base.clock,
+            limits=base.limits,
         ),
         families=Families(store=base.store),
     )

@@ -63,7 +63,7 @@ def build_web(
 ) -> WebParts:
     """Raises `StartupError` for a setting that means nothing."""
     limits, turns = base.limits, Turns()
-    hub = Hub(reactor=base.reactor, notices=base.notices)
+    hub = Hub(reactor=base.reactor, notices=base.notices, limits=limits)
     router, wsgi = _router(base, lambdas, tasks, agenda, hub)
     public = Site(
         answer=router,

@@ -1,4 +1,4 @@
-"""Who created a task, direct executions, and where the time of a run went. A frozen copy: never
+"""The creator of a task, direct executions, and where the time of a run went. A frozen copy: never
 edit, add a new script.
 """
 
@@ -30,6 +30,5 @@ def up(migrator, db):
         """CREATE INDEX "task_direct" ON "task" ("creation_timestamp") WHERE "direct" = 1"""
     )
     db.execute_sql(
-        """CREATE INDEX "api_request_failed" ON "api_request" ("timestamp")
-        WHERE "error" IS NOT NULL"""
+        'CREATE INDEX "api_request_failed" ON "api_request" ("timestamp") WHERE "error" IS NOT NULL'
     )

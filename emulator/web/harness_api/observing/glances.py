@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
-from flask import request
-
 from taskdock.base import errors
-from taskdock.base.errors import BadField
 from taskdock.base.strict_json import IsoTime, Json, ObjectId, SchemaPart, one_of, present
 from taskdock.base.timing.clock import to_iso
 from taskdock.lambdas.invoke.run_record import RunKind
@@ -19,6 +16,7 @@ from taskdock.tasks.queue.counts import Counts, TaskCounts
 from taskdock.tasks.runs import ended
 from taskdock.tasks.runs.ended import EndedLately, EndedRunFacts
 from taskdock.web.harness_api.endpoint import endpoint
+from taskdock.web.harness_api.observing.parameters import whole
 
 _USUAL = 20
 _LONGEST = 4000  # characters of a line
@@ -112,7 +110,7 @@ class GlanceViews:
         errors=(errors.BadField,),
     )
     def ended(self) -> AllEndedJson:
-        latest = self._glances.ended.latest(_asked_limit(ended.MOST))
+        latest = self._glances.ended.latest(whole("limit", least=1, most=ended.MOST) or _USUAL)
         return {"data": [ended_json(each) for each in latest]}
 
     @endpoint(
@@ -124,7 +122,9 @@ class GlanceViews:
         errors=(errors.BadField,),
     )
     def log(self) -> LogTailJson:
-        lines = self._glances.tail.newest(_asked_limit(tail.MOST), characters=_LONGEST)
+        lines = self._glances.tail.newest(
+            whole("limit", least=1, most=tail.MOST) or _USUAL, characters=_LONGEST
+        )
         return {"data": [line_json(line) for line in lines]}
 
 
@@ -164,11 +164,3 @@ def line_json(line: TailLine) -> TailLineJson:
         "cut": line.is_cut,
     }
     return present(shown)
-
-
-def _asked_limit(most: int) -> int:
-    """Raises `BadField`."""
-    text = request.args.get("limit", str(_USUAL))
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= most):
-        raise BadField(f"limit: '{text[:40]}' is no whole number from 1 to {most}")
-    return int(text)

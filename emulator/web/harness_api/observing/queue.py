@@ -12,7 +12,7 @@ from taskdock.tasks.invocations.event_queue import EventQueue, WaitingEvent
 from taskdock.tasks.model import task_json
 from taskdock.tasks.model.task import TaskErrorJson
 from taskdock.tasks.model.task_json import TaskJson
-from taskdock.tasks.queue.lineup import COUNTED, MOST, ComingRetry, Lineup, Place
+from taskdock.tasks.queue.lineup import COUNTED, MOST, ComingRetry, Lineup, QueuePlace
 from taskdock.tasks.queue.worker import Worker
 from taskdock.web.harness_api.endpoint import endpoint
 from taskdock.web.harness_api.observing.parameters import parameter, whole
@@ -107,7 +107,7 @@ class LineupViews:
         }
 
 
-def _place(place: Place) -> PlaceJson:
+def _place(place: QueuePlace) -> PlaceJson:
     return {"task": task_json.to_json(place.task), "reason": place.reason}
 
 

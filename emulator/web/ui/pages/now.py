@@ -13,7 +13,7 @@ from taskdock.base.errors import BadField, StorageError
 from taskdock.base.timing.clock import to_iso
 from taskdock.base.timing.harness_clock import Mode
 from taskdock.tasks.agenda.driver import Driver
-from taskdock.tasks.queue.lineup import Place
+from taskdock.tasks.queue.lineup import QueuePlace
 from taskdock.web.common.endpoint import Gate
 from taskdock.web.harness_api import clock
 from taskdock.web.harness_api.api import HarnessApi
@@ -134,7 +134,7 @@ class NowViews:
         }
 
 
-def _place_json(place: Place) -> Mapping[str, Any]:
+def _place_json(place: QueuePlace) -> Mapping[str, Any]:
     task = place.task
     return {
         "id": task.id,

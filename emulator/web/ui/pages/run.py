@@ -12,7 +12,7 @@ from taskdock.web.access.authentication import caller
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
-from taskdock.web.ui.pages.run_parts import RunParts, Shown
+from taskdock.web.ui.pages.run_parts import RunParts, ShownRun
 from taskdock.web.ui.rendering import allowed, responses, words
 
 PATH = f"{ROOT}runs"
@@ -23,7 +23,7 @@ class RunPageViews:
         self._tasks = tasks
         self._harness = harness
         parts = RunParts(tasks, harness)
-        self._of: dict[str, Callable[[str, str], Shown]] = {
+        self._of: dict[str, Callable[[str, str], ShownRun]] = {
             "task": parts.of_task,
             "run": parts.of_run,
             "api": parts.of_api_request,
@@ -57,7 +57,7 @@ class RunPageViews:
             replayed = self._harness.replay.run(self._harness.history.get(id))
         except TaskdockError as error:
             problem = error.message
-        is_part = request.headers.get("HX-Request") == "true"
+        is_part = responses.is_by_htmx()
         return responses.html(
             "run_again.html" if is_part else "run_again_page.html",
             replayed=replayed,
@@ -77,7 +77,7 @@ class RunPageViews:
             by=caller(),
         )
         place = responses.link(f"{PATH}/task/{made.id}")
-        if request.headers.get("HX-Request") == "true":
+        if responses.is_by_htmx():
             return Response(headers={"HX-Redirect": place})
         return Response(status=303, headers={"Location": place})
 

@@ -16,7 +16,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import api_functions
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.rendering.allowed import log_needs, may
-from taskdock.web.ui.shown.bar import Piece, bar
+from taskdock.web.ui.shown.bar import Segment, bar
 from taskdock.web.ui.shown.snippets import AgainCall, Snippet, snippets
 from taskdock.web.ui.shown.tree import Branch, grow
 
@@ -24,7 +24,7 @@ _LINES = 1000  # of a log, in a page
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ShownRun:
     """A run as its page has it."""
 
     kind: str
@@ -43,7 +43,7 @@ class Shown:
     """Empty where the caller may not see it."""
     log_needs: str
     """The permission that shows it."""
-    pieces: Sequence[Piece] = ()
+    pieces: Sequence[Segment] = ()
     family: Sequence[Branch] = field(default=())
     is_whole: bool = True
     has_ended: bool = True
@@ -68,7 +68,7 @@ class RunParts:
             raise NotFound(f"there is no task {id}")
         return found[0]
 
-    def of_task(self, id: str, url: str) -> Shown:
+    def of_task(self, id: str, url: str) -> ShownRun:
         task = self.found(self._tasks, id)
         shown = task_json.to_json(task)
         run = self._kept(task=id)
@@ -76,7 +76,7 @@ class RunParts:
         error = run["error"] if run and run.get("error") else shown.get("error")
         kind = "execution" if task.direct else "task"
         event = run["event"] if run else shown
-        return Shown(
+        return ShownRun(
             kind=kind,
             id=id,
             function=task.function_name,
@@ -99,7 +99,7 @@ class RunParts:
             ),
         )
 
-    def of_run(self, id: str, url: str) -> Shown:
+    def of_run(self, id: str, url: str) -> ShownRun:
         """The page of the task or the request that it was, while that is kept."""
         run = self._harness.history.get(id)
         try:
@@ -112,7 +112,7 @@ class RunParts:
         status = "failed" if run.get("error") else "complete"
         return _plain(id, run["functionName"], status, run["at"], run, url)
 
-    def of_api_request(self, id: str, url: str) -> Shown:
+    def of_api_request(self, id: str, url: str) -> ShownRun:
         query = Query(where=In(("id",), (checks.object_id(id),)), limit=1, skip_count=True)
         found, _ = self._tasks.api_requests.find(query)
         if not found:
@@ -120,7 +120,7 @@ class RunParts:
         shown = api_functions.to_json(found[0])
         run = self._kept(api_request=id)
         event = run["event"] if run else None
-        return Shown(
+        return ShownRun(
             kind="api",
             id=id,
             function=found[0].function_name,
@@ -145,7 +145,7 @@ class RunParts:
             ),
         )
 
-    def of_invocation(self, id: str, url: str) -> Shown:
+    def of_invocation(self, id: str, url: str) -> ShownRun:
         row = self._harness.activity.get(id)
         run = self._kept(request=row.get("requestId") or "")
         return _plain(id, row["functionName"], row["status"], row["at"], run, url)
@@ -175,12 +175,12 @@ class RunParts:
 
 def _plain(  # noqa: PLR0917 - the columns of a row
     id: str, function: str, status: str, at: str, run: RunJson | None, url: str
-) -> Shown:
+) -> ShownRun:
     """An invocation, or a run of any kind that is kept: without a row that says more."""
     event = run["event"] if run else None
     needs = log_needs(run["kind"] if run else "invocation")
     call = AgainCall(kind="invocation", function=function, url=url, event=event)
-    return Shown(
+    return ShownRun(
         kind="invocation",
         id=id,
         function=function,
@@ -197,7 +197,7 @@ def _plain(  # noqa: PLR0917 - the columns of a row
     )
 
 
-def _pieces(run: RunJson | None, due: datetime | None) -> list[Piece]:
+def _pieces(run: RunJson | None, due: datetime | None) -> list[Segment]:
     if run is None:
         return []
     return bar(run, due=due, began=datetime.fromisoformat(run["at"].replace("Z", "+00:00")))

@@ -53,7 +53,7 @@ class RunListViews:
                 done += 1
             except TaskdockError as refusal:
                 refused.append((id, refusal.message))
-        is_part = request.headers.get("HX-Request") == "true"
+        is_part = responses.is_by_htmx()
         template = "runs_list.html" if is_part else "runs.html"
         return responses.html(
             template, **{**self._shown(), "canceled": done, "refused": refused, "is_done": True}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, request
+from flask import Response, redirect
 
 from taskdock.base.errors import TaskdockError
 from taskdock.web.common import problems
@@ -12,7 +12,7 @@ from taskdock.web.ui.rendering import responses
 def done(text: str, *, back: str, href: str = "") -> Response:
     """The action was done: `text` says so, with a link to what it made. A browser without scripts
     is led `back` to the page instead."""
-    if not _is_part():
+    if not responses.is_by_htmx():
         return redirect(responses.link(back), 303)  # type: ignore[return-value]
     response = responses.html("said_part.html", text=text, href=href, failed=False)
     response.headers["HX-Trigger"] = "changed"  # the page fetches anew what it shows
@@ -21,11 +21,7 @@ def done(text: str, *, back: str, href: str = "") -> Response:
 
 def refused(error: TaskdockError, *, back: str) -> Response:
     """The action was refused: the error's own words say why."""
-    template = "said_part.html" if _is_part() else "said_page.html"
+    template = "said_part.html" if responses.is_by_htmx() else "said_page.html"
     response = responses.html(template, text=error.message, href="", failed=True, back=back)
     response.status_code = problems.status_of(error)
     return response
-
-
-def _is_part() -> bool:
-    return request.headers.get("HX-Request") == "true"

@@ -13,7 +13,7 @@ _LEAST = 4.0  # units of a piece that took any time, so that it is seen
 
 
 @dataclass(frozen=True)
-class Piece:
+class Segment:
     name: str
     key: str
     """The name of its colour."""
@@ -22,7 +22,7 @@ class Piece:
     length: float
 
 
-def bar(run: Mapping[str, Any], *, due: datetime | None, began: datetime) -> list[Piece]:
+def bar(run: Mapping[str, Any], *, due: datetime | None, began: datetime) -> list[Segment]:
     """The pieces of a run (`RunJson`) that have taken any time. `due`: when its task could have
     begun; `began`: when it did."""
     queued = 0.0 if due is None else (began - due).total_seconds() * 1000
@@ -37,12 +37,12 @@ def bar(run: Mapping[str, Any], *, due: datetime | None, began: datetime) -> lis
     return _laid_out([(name, key, time) for name, key, time in times if time > 0])
 
 
-def _laid_out(times: list[tuple[str, str, float]]) -> list[Piece]:
+def _laid_out(times: list[tuple[str, str, float]]) -> list[Segment]:
     whole = sum(time for _, _, time in times)
     room = LENGTH - _LEAST * len(times)
     pieces, at = [], 0.0
     for name, key, time in times:
         length = round(_LEAST + room * time / whole, 1)
-        pieces.append(Piece(name, key, time, round(at, 1), length))
+        pieces.append(Segment(name, key, time, round(at, 1), length))
         at += length
     return pieces

@@ -19,7 +19,7 @@ class Snippet:
 
 @dataclass(frozen=True, kw_only=True)
 class AgainCall:
-    """What is to be done again: a task, a direct execution, an API request or an invocation."""
+    """A call that is to be done again: a task, an execution, an API request or an invocation."""
 
     kind: str
     function: str

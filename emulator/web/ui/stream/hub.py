@@ -19,18 +19,17 @@ from typing import Any
 
 from taskdock import __version__
 from taskdock.base.notices import Notice, Notices
+from taskdock.base.timing.limits import Limits
 from taskdock.base.timing.reactor import Reactor
 from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
 from taskdock.tasks.model.notices import TaskCanceled, TaskClaimed, TaskCreated, TaskEnded
 from taskdock.web.ui.stream.open_page import OpenPage
 from taskdock.web.ui.stream.topics import Topic, topics_of
 
-MOST_READERS = 200
 TICK = 0.1  # seconds between two looks at what has changed
 AT_MOST_EVERY = 1.0  # seconds between two tellings of changes
 SHARE = 0.03  # of a processor's time: what all pages together may take of a busy server
 LONGEST = 10.0  # seconds between two tellings, whatever pages cost
-LONGEST_OPEN = 300.0  # seconds; a page then asks anew, and may have been signed out meanwhile
 AT_ONCE = 5  # pages that are told in one tick; of more, a fifth, so that nobody waits for them all
 MOST_FACTS = 40  # in one event; a page that shows tasks moving could not show more
 FACT_COST = 0.005  # seconds between two events with facts, for each page that wants them
@@ -41,7 +40,8 @@ _FACTS = (TaskCreated, TaskClaimed, TaskEnded, TaskCanceled, InvocationBegan, In
 class Hub:
     """On the reactor's thread, but for `_hear`, which is called on any."""
 
-    def __init__(self, *, reactor: Reactor, notices: Notices) -> None:
+    def __init__(self, *, reactor: Reactor, notices: Notices, limits: Limits) -> None:
+        self._limits = limits
         self._loop = reactor.loop
         self._readers: dict[OpenPage, float] = {}  # until when, in the order of that
         self._wanting = 0  # readers that want facts
@@ -76,7 +76,7 @@ class Hub:
 
     def open(self, *, wants_facts: bool) -> OpenPage | None:
         """A new reader; None: there are too many, or the server stops."""
-        if self._closed or len(self._readers) >= MOST_READERS:
+        if self._closed or len(self._readers) >= self._limits.pages:
             return None
         if not self._readers:
             # While no page is open, notices of which there are very many are not even made.
@@ -84,7 +84,7 @@ class Hub:
             self.told += 1  # what has changed since the last page was closed, nobody has heard
             self._second_at = self._loop.time()
         reader = OpenPage(wants_facts=wants_facts, leave=self._leave)
-        self._readers[reader] = self._loop.time() + LONGEST_OPEN
+        self._readers[reader] = self._loop.time() + self._limits.page_open
         self._wanting += wants_facts
         reader.send(b"retry: 1000\n" + _event("hello", {"version": __version__}, self.told))
         if not self._ticking:

@@ -17,11 +17,15 @@ from taskdock.lambdas.notices import (
     InvocationBegan,
     InvocationEnded,
 )
-from taskdock.tasks.model.notices import (
-    ApiRequestAnswered,
+from taskdock.tasks.events.notices import (
     DeliveryFailed,
     DeliveryGivenUp,
     EventDelivered,
+    SubscriptionCreated,
+    SubscriptionDeleted,
+)
+from taskdock.tasks.model.notices import (
+    ApiRequestAnswered,
     ExecutionBegan,
     FunctionInvoked,
     InvocationAccepted,
@@ -29,8 +33,6 @@ from taskdock.tasks.model.notices import (
     ScheduleCreated,
     ScheduleDeleted,
     ServerReset,
-    SubscriptionCreated,
-    SubscriptionDeleted,
     TaskCanceled,
     TaskClaimed,
     TaskCreated,

@@ -20,7 +20,7 @@ class FindingJson(TypedDict):
 
 class ExaminationJson(TypedDict):
     isRunning: bool
-    beganTimestamp: Annotated[IsoTime | None, SchemaPart(description="missing: never")]
+    beganTimestamp: Annotated[IsoTime, SchemaPart(description="missing: never")] | None
     endedTimestamp: IsoTime | None
     findings: list[FindingJson]
 

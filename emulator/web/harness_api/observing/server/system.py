@@ -25,7 +25,7 @@ class EngineJson(TypedDict):
     kernel: str | None
     architecture: str | None
     cgroup: str | None
-    transport: Annotated[str | None, SchemaPart(description="the way by which containers come")]
+    transport: Annotated[str, SchemaPart(description="the way by which containers come")] | None
     memory: Annotated[int, SchemaPart(description="MB that its machine has")]
     limitsMemory: bool
     limitsStorage: Annotated[bool, SchemaPart(description="of what containers write")]
