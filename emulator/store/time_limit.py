@@ -6,18 +6,16 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
 from peewee import OperationalError
 
 from taskdock.store.database import Store
 
+_STEPS = 20_000  # instructions of SQLite between two looks: under a millisecond
+
 
 class TimeLimit:
     """On one thread. https://www.sqlite.org/c3ref/progress_handler.html"""
-
-    EVERY: ClassVar[int] = 20_000
-    """Instructions of SQLite between two looks: under a millisecond."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -35,7 +33,7 @@ def limited(store: Store, seconds: float) -> Iterator[TimeLimit]:
     then, and goes on behind it. For reading alone."""
     limit = TimeLimit(seconds)
     connection: sqlite3.Connection = store.db.connection()  # type: ignore[no-untyped-call]
-    connection.set_progress_handler(limit.look, TimeLimit.EVERY)
+    connection.set_progress_handler(limit.look, _STEPS)
     try:
         yield limit
     except (OperationalError, sqlite3.OperationalError):

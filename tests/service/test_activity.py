@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from taskdock.store.query.model import Like
 from taskdock.store.time_limit import TimeLimit
 from taskdock.tasks.logs.log_store import LogStore
 from taskdock.tasks.model.task import Status
+from taskdock.tasks.runs import activity
 from taskdock.tasks.runs.activity import Activity, ActivityKind, ActivityQuery, place
 from taskdock.tasks.runs.history import RunHistory
 from tests.support import million
@@ -232,10 +235,18 @@ def test_each_filter_reads_hardly_more_than_it_shows(
     """Counted in instructions of SQLite: whoever looked through the tasks of one function or one
     status would need more."""
     store, found = activity_of(tmp_path, 100_000)
-    steps = Counter[int]()
-    monkeypatch.setattr(TimeLimit, "EVERY", 100)
-    for number, chosen in enumerate(FILTERS):
-        monkeypatch.setattr(TimeLimit, "look", lambda _, at=number: steps.update([at]))
+    steps = Counter[str]()
+
+    @contextmanager
+    def counted(store: Store, _: float) -> Iterator[TimeLimit]:
+        connection = store.db.connection()
+        connection.set_progress_handler(lambda: steps.update(["hundred"]), 100)
+        yield TimeLimit(60.0)
+        connection.set_progress_handler(None, 0)
+
+    monkeypatch.setattr(activity, "limited", counted)
+    for chosen in FILTERS:
+        steps.clear()
         found.page(ActivityQuery(**chosen))
-        assert steps[number] * 100 < 10_000, chosen
+        assert steps["hundred"] * 100 < 10_000, chosen
     store.close()

@@ -33,6 +33,9 @@ _INJECTED = """() => {
 }"""
 
 
+OF_A_KIND = 2  # pages that a browser opens, of those that only their id tells apart
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]:
     dock = Dock(tmp_path_factory.mktemp("hostile") / "data")
@@ -62,9 +65,12 @@ def test_it_is_text_on_every_page_and_part(
         for path in paths(variant, hostile):
             url = f"{hostile.dock.url}{path}"
             if VARIABLE.search(variant):
-                status = page.request.get(url).status
-                assert status < 500, path
-                if status != 200:
+                found = page.request.get(url)
+                assert found.status < 500, path
+                if found.status != 200 or answered == OF_A_KIND:
+                    continue
+                if "content-disposition" in found.headers:  # it is no page
+                    answered += 1
                     continue
             answer = page.goto(url, wait_until="load")
             assert answer is not None

@@ -104,7 +104,7 @@ def now(service: TaskService) -> datetime:
     """The time of the server, whose clock may have been moved; this machine's where the server does
     not tell."""
     with suppress(TaskdockError):  # such as a server that does not serve the harness
-        # Whatever its mode: a clock that ticks may have been moved before.
+        # A clock that ticks may have been moved before, so its mode does not count.
         return datetime.fromisoformat(service.clock()["now"].replace("Z", "+00:00"))
     return SystemClock().now()
 

@@ -138,9 +138,14 @@ class Invocation:
     def _begin(self, cold: bool) -> PresentCall:
         environment, call = self._environment, self._call
         if self._notices.wants(InvocationBegan):
-            facts = {"request": call.request_id, "asked": call.kind.value, "task": call.task_id}
-            where = {"environment": environment.id, "function": environment.function.name}
-            self._notices.publish(InvocationBegan(**where, **facts))
+            began = InvocationBegan(
+                environment=environment.id,
+                function=environment.function.name,
+                request=call.request_id,
+                asked=call.kind.value,
+                task=call.task_id,
+            )
+            self._notices.publish(began)
         return environment.calls.begin(call, self._begun, cold=cold)
 
     def _end(self, present: PresentCall, outcome: Outcome, milliseconds: float) -> None:
@@ -148,11 +153,9 @@ class Invocation:
         error = outcome.name if isinstance(outcome, Failure) else None
         past = environment.calls.end(present, self._clock.monotonic(), milliseconds, error)
         if self._notices.wants(InvocationEnded):
-            self._notices.publish(
-                InvocationEnded(
-                    environment=environment.id, function=environment.function.name, past=past
-                )
-            )
+            name = environment.function.name
+            ended = InvocationEnded(environment=environment.id, function=name, past=past)
+            self._notices.publish(ended)
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""

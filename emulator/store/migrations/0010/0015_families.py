@@ -23,8 +23,8 @@ def up(migrator, db):
         WHERE "id" IN (SELECT "task_id" FROM "run" WHERE "kind" = 'execution')"""
     )
     db.execute_sql(
-        """CREATE INDEX "task_by_creator" ON "task" ("created_by_task_id")
-        WHERE "created_by_task_id" IS NOT NULL"""
+        'CREATE INDEX "task_by_creator" ON "task" ("created_by_task_id")'
+        ' WHERE "created_by_task_id" IS NOT NULL'
     )
     db.execute_sql(
         """CREATE INDEX "task_direct" ON "task" ("creation_timestamp") WHERE "direct" = 1"""
