@@ -154,8 +154,9 @@ class Invocation:
         past = environment.calls.end(present, self._clock.monotonic(), milliseconds, error)
         if self._notices.wants(InvocationEnded):
             name = environment.function.name
-            ended = InvocationEnded(environment=environment.id, function=name, past=past)
-            self._notices.publish(ended)
+            self._notices.publish(
+                InvocationEnded(environment=environment.id, function=name, past=past)
+            )
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""
