@@ -149,14 +149,12 @@ class Invocation:
         return environment.calls.begin(call, self._begun, cold=cold)
 
     def _end(self, present: PresentCall, outcome: Outcome, milliseconds: float) -> None:
-        environment = self._environment
+        environment, now = self._environment, self._clock.monotonic()
         error = outcome.name if isinstance(outcome, Failure) else None
-        past = environment.calls.end(present, self._clock.monotonic(), milliseconds, error)
+        past = environment.calls.end(present, now, milliseconds, error)
         if self._notices.wants(InvocationEnded):
-            name = environment.function.name
-            self._notices.publish(
-                InvocationEnded(environment=environment.id, function=name, past=past)
-            )
+            where = {"environment": environment.id, "function": environment.function.name}
+            self._notices.publish(InvocationEnded(**where, past=past))
 
     async def _init_again(self, cold: bool) -> bool:
         """A runtime that is down has its init within the invocation, and in its time."""
