@@ -138,6 +138,8 @@ class HostileServer:
             answer={"json": WORST},
         )
         nobody(self.dock).ask("GET", f"/mail/v1/{quote(TEXT)}?{quote(TEXT)}")
+        calls = nobody(self.dock).ask("GET", "/taskdock/doubles/calls").json()["data"]
+        self.ids["call"] = [str(call["number"]) for call in calls][-2:]
         fault = self._must(
             "POST",
             "/taskdock/faults",
