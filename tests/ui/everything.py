@@ -7,13 +7,30 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from playwright.sync_api import Page
+
 from taskdock.web.common.endpoint import Endpoint
 from tests.support.endpoints import DASHBOARD
-from tests.support.hostile import HostileServer
+from tests.support.hostile import PRODUCT, HostileServer
 
 VARIABLE = re.compile("<[^>]*>")
 CHOICE = re.compile(r"<any\(([^)]*)\):[^>]*>")
 STREAM, STATIC = "/ui/stream", "/ui/static/<file>"
+
+# What an attribute says counts and not what is in it: a query may carry a whole text, escaped.
+_INJECTED = """() => {
+  const places = ['href', 'src', 'action', 'formaction', 'data', 'poster', 'xlink:href',
+                  'hx-get', 'hx-post', 'hx-put', 'hx-patch', 'hx-delete'];
+  const leadsAway = ({name, value}) =>
+    places.includes(name) && new URL(value, location.href).origin !== location.origin;
+  const isWrong = each =>
+    each.matches('script:not([src^="/ui/static/"]), iframe, object, embed, base, b,'
+      + 'meta[http-equiv], link:not([href^="/ui/static/"]), img[src="x"], [srcdoc],'
+      + '[autofocus]:not(#email)')
+    || [...each.attributes].some(one => one.name.startsWith('on') || leadsAway(one));
+  return [...document.querySelectorAll('*')].filter(isWrong).map(
+    found => found.outerHTML.slice(0, 200));
+}"""
 
 
 def shown() -> list[Endpoint]:
@@ -37,3 +54,9 @@ def paths(path: str, server: HostileServer) -> Iterator[str]:
     for values in itertools.product(dict.fromkeys(server.values()), repeat=len(others)):
         filled = [quote(value, safe="") + rest for value, rest in zip(values, others, strict=True)]
         yield first + "".join(filled)
+
+
+def judge(page: Page, path: str) -> None:
+    """Fails where hostile text has become anything but text."""
+    assert page.evaluate(_INJECTED) == [], path
+    assert PRODUCT not in page.content(), path

@@ -5,33 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog
 
 from tests.support.builders import Dock
-from tests.support.hostile import MARK, PRODUCT, TEXT, HostileServer
+from tests.support.hostile import MARK, HostileServer
 from tests.ui.conftest import OpenPage
-from tests.ui.everything import VARIABLE, paths, shown, variants
-
-QUERIES = ("q", "rql", "filter", "where", "status", "function", "functionName", "tab", "next", "id")
-
-# What an attribute says counts and not what is in it: a query may carry a whole text, escaped.
-_INJECTED = """() => {
-  const places = ['href', 'src', 'action', 'formaction', 'data', 'poster', 'xlink:href',
-                  'hx-get', 'hx-post', 'hx-put', 'hx-patch', 'hx-delete'];
-  const leadsAway = ({name, value}) =>
-    places.includes(name) && new URL(value, location.href).origin !== location.origin;
-  const isWrong = each =>
-    each.matches('script:not([src^="/ui/static/"]), iframe, object, embed, base, b,'
-      + 'meta[http-equiv], link:not([href^="/ui/static/"]), img[src="x"], [srcdoc],'
-      + '[autofocus]:not(#email)')
-    || [...each.attributes].some(one => one.name.startsWith('on') || leadsAway(one));
-  return [...document.querySelectorAll('*')].filter(isWrong).map(
-    found => found.outerHTML.slice(0, 200));
-}"""
-
+from tests.ui.everything import VARIABLE, judge, paths, shown, variants
 
 OF_A_KIND = 2  # pages that a browser opens, of those that only their id tells apart
 
@@ -41,11 +22,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]
     dock = Dock(tmp_path_factory.mktemp("hostile") / "data")
     yield HostileServer(dock)
     dock.stop()
-
-
-def judge(page: Page, path: str) -> None:
-    assert page.evaluate(_INJECTED) == [], path
-    assert PRODUCT not in page.content(), path
 
 
 def test_it_is_text_on_every_page_and_part(
@@ -84,21 +60,3 @@ def test_it_is_text_on_every_page_and_part(
     # As soon as one page shows a task, an event or a function's description, it is seen there.
     if len(shown()) > 12:
         assert seen
-
-
-def test_what_an_address_says_is_text_too(hostile: HostileServer, new_page: OpenPage) -> None:
-    page = new_page()
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    said = urlencode(dict.fromkeys(QUERIES, TEXT))
-
-    for endpoint in shown():
-        path = VARIABLE.sub(lambda _: quote(TEXT, safe=""), endpoint.path)
-        answer = page.goto(f"{hostile.dock.url}{path}?{said}&present=1", wait_until="load")
-        assert answer is not None
-        assert answer.status in (200, 400, 401, 404), path
-        judge(page, path)
-
-    page.goto(f"{hostile.dock.url}/ui/{quote(MARK)}")
-    expect(page.get_by_text(MARK)).to_be_visible()
-    assert dialogs == []
