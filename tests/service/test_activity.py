@@ -136,7 +136,8 @@ def test_pages_go_on_where_the_last_one_ended_both_ways(dock: Dock) -> None:
 
     pages = [[row["id"] for row in page["data"]] for page in (first, second, third, back)]
     assert pages == [ids[:3], ids[3:6], ids[6:], ids[3:6]]
-    assert (first["newer"], third["older"]) == (None, None)
+    assert "newer" not in first
+    assert "older" not in third
     assert len(rows(dock, f"?limit=20&after={back['newer']}")) == 8  # filled up
 
 

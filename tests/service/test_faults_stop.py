@@ -21,7 +21,8 @@ from taskdock.base.settings import Settings
 from taskdock.base.timing.closing import Part, close_all
 from taskdock.base.timing.limits import Limits
 from taskdock.server.app import Emulator
-from taskdock.server.parts import build_queue, build_web
+from taskdock.server.parts import build_queue
+from taskdock.server.parts.web import build_web
 from taskdock.tasks.events import webhook_client
 from taskdock.tasks.events.reach import Reach
 from taskdock.tasks.schedules.scheduler import Scheduler

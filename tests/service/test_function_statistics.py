@@ -24,6 +24,7 @@ def handler(event: Json, runtime: FakeRuntime) -> None:
 
 def insert_run(dock: Dock, number: int, duration: float | None) -> None:
     row: dict[str, Any] = {
+        **dict.fromkeys(sql.columns(RunRow)),
         "sequence": number,
         "id": f"{number:024}",
         "at": number,

@@ -49,6 +49,7 @@ WARNINGS = {
 }
 DEBUG = {
     "environment_moved",
+    "execution_began",
     "function_changed",
     "function_deleted",
     "invocation_began",

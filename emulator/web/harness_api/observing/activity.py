@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from taskdock.base import errors
 from taskdock.base.errors import BadField, BadQuery
-from taskdock.base.strict_json import Json
+from taskdock.base.strict_json import Json, present
 from taskdock.store.query.model import Condition
 from taskdock.tasks.model.task import Status
 from taskdock.tasks.runs.activity import (
@@ -111,7 +111,8 @@ def find(activity: Activity, given: Mapping[str, str]) -> ActivityJson:
             limit=_limit(given.get("limit")),
         )
     )
-    return {"data": page.rows, "older": page.older, "newer": page.newer}
+    shown: ActivityJson = {"data": page.rows, "older": page.older, "newer": page.newer}
+    return present(shown)
 
 
 def _kind(text: str | None) -> ActivityKind | None:

@@ -71,7 +71,8 @@ class TryItViews:
             given |= fields_of(self._harness.history.get(request.args["run"]))
         except CallerError as error:
             answer = self._answer(name, FunctionTry(refusal=error.message))
-            return responses.html("functions/try_it.html", **self._values(name, given), **answer)
+            values = {**self._values(name, given), **answer}
+            return responses.html("functions/try_it.html", **values)
         return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
 
     @action(
