@@ -21,7 +21,7 @@ from tests.support.live import REPOSITORY, make_images
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 HERE = ("localhost", "127.0.0.1")
-LIMIT = 20_000  # milliseconds that anything on a page may take
+LIMIT = 60_000  # milliseconds that anything on a page may take, beside all the other tests
 expect.set_options(timeout=LIMIT)
 
 OpenPage = Callable[..., Page]
