@@ -17,6 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 from taskdock.testing import running
 from taskdock.testing.dock import Dock, ServerHere
 from tests.support.browser import program
+from tests.support.builders import Dock as FakeDock
+from tests.support.hostile import HostileServer
 from tests.support.live import REPOSITORY, make_images
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
@@ -51,6 +53,13 @@ def still_dock() -> Iterator[Dock]:
     make_images("python3.11")
     with running(clock="manual") as dock:
         yield dock
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]:
+    dock = FakeDock(tmp_path_factory.mktemp("hostile") / "data")
+    yield HostileServer(dock)
+    dock.stop()
 
 
 @pytest.fixture(scope="package")

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.support.builders import Dock
 from tests.support.hostile import MARK, TEXT, HostileServer
 from tests.ui.conftest import OpenPage
 from tests.ui.everything import VARIABLE, judge, shown
 
 QUERIES = ("q", "rql", "filter", "where", "status", "function", "functionName", "tab", "next", "id")
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]:
-    dock = Dock(tmp_path_factory.mktemp("hostile") / "data")
-    yield HostileServer(dock)
-    dock.stop()
 
 
 def test_what_an_address_says_is_text_too(hostile: HostileServer, new_page: OpenPage) -> None:

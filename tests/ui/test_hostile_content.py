@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Dialog
 
-from tests.support.builders import Dock
 from tests.support.hostile import MARK, HostileServer
 from tests.ui.conftest import OpenPage
 from tests.ui.everything import VARIABLE, judge, paths, shown, variants
 
 OF_A_KIND = 2  # pages that a browser opens, of those that only their id tells apart
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]:
-    dock = Dock(tmp_path_factory.mktemp("hostile") / "data")
-    yield HostileServer(dock)
-    dock.stop()
 
 
 def test_it_is_text_on_every_page_and_part(

@@ -16,7 +16,7 @@ from taskdock.tasks.queue.counts import Counts, TaskCounts
 from taskdock.tasks.runs import ended
 from taskdock.tasks.runs.ended import EndedLately, EndedRunFacts
 from taskdock.web.harness_api.endpoint import endpoint
-from taskdock.web.harness_api.observing.parameters import whole
+from taskdock.web.harness_api.observing.parameters import parameter, whole
 
 _USUAL = 20
 _LONGEST = 4000  # characters of a line
@@ -80,12 +80,7 @@ class LogTailJson(TypedDict):
 
 def _limit(most: int) -> Json:
     about = f"{_USUAL} unless given, {most} at most"
-    return {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": most},
-        "description": about,
-    }
+    return parameter("limit", "integer", about, minimum=1, maximum=most)
 
 
 class GlanceViews:

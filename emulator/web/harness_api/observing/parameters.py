@@ -8,9 +8,10 @@ from taskdock.base.errors import BadField
 from taskdock.base.strict_json import Json
 
 
-def parameter(name: str, kind: str, about: str) -> Json:
-    """The description of one."""
-    return {"name": name, "in": "query", "schema": {"type": kind}, "description": about}
+def parameter(name: str, kind: str, about: str, **bounds: int) -> Json:
+    """The description of one. `bounds`: such as `minimum`, as JSON Schema names them."""
+    schema = {"type": kind, **bounds}
+    return {"name": name, "in": "query", "schema": schema, "description": about}
 
 
 def whole(name: str, *, least: int, most: int) -> int | None:
