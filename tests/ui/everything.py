@@ -18,7 +18,7 @@ CHOICE = re.compile(r"<any\(([^)]*)\):[^>]*>")
 STREAM, STATIC = "/ui/stream", "/ui/static/<file>"
 
 # What an attribute says counts and not what is in it: a query may carry a whole text, escaped.
-_INJECTED = """() => {
+_INJECTED = """(product) => {
   const places = ['href', 'src', 'action', 'formaction', 'data', 'poster', 'xlink:href',
                   'hx-get', 'hx-post', 'hx-put', 'hx-patch', 'hx-delete'];
   const leadsAway = ({name, value}) =>
@@ -28,8 +28,9 @@ _INJECTED = """() => {
       + 'meta[http-equiv], link:not([href^="/ui/static/"]), img[src="x"], [srcdoc],'
       + '[autofocus]:not(#email)')
     || [...each.attributes].some(one => one.name.startsWith('on') || leadsAway(one));
-  return [...document.querySelectorAll('*')].filter(isWrong).map(
+  const wrong = [...document.querySelectorAll('*')].filter(isWrong).map(
     found => found.outerHTML.slice(0, 200));
+  return document.documentElement.outerHTML.includes(product) ? [...wrong, product] : wrong;
 }"""
 
 
@@ -58,5 +59,4 @@ def paths(path: str, server: HostileServer) -> Iterator[str]:
 
 def judge(page: Page, path: str) -> None:
     """Fails where hostile text has become anything but text."""
-    assert page.evaluate(_INJECTED) == [], path
-    assert PRODUCT not in page.content(), path
+    assert page.evaluate(_INJECTED, PRODUCT) == [], path

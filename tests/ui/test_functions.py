@@ -88,8 +88,9 @@ def test_a_zip_becomes_a_function_whose_code_is_replaced_and_that_is_deleted(
     page.get_by_label("Drop a zip here, or choose it").set_input_files(
         zip_file("new.zip", f"# new\n{CODE}")
     )
-    page.get_by_role("button", name="Replace the code").click()
-    dock.eventually(lambda: dock.emulator.lambdas.catalog.get("ui-chair").code != before)
+    with page.expect_navigation():  # else what is pressed next is lost with the page
+        page.get_by_role("button", name="Replace the code").click()
+    assert dock.emulator.lambdas.catalog.get("ui-chair").code != before
     page.get_by_role("button", name="Disable function").click()
     expect(page.get_by_role("button", name="Enable function")).to_be_visible()
 

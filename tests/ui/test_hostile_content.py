@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import requests
 from playwright.sync_api import Dialog
 
 from tests.support.hostile import MARK, HostileServer
@@ -17,7 +18,8 @@ OF_A_KIND = 2  # pages that a browser opens, of those that only their id tells a
 def test_it_is_text_on_every_page_and_part(
     hostile: HostileServer, new_page: OpenPage, tmp_path: Path
 ) -> None:
-    page = new_page()
+    page, session = new_page(), requests.Session()
+    session.trust_env = False
     dialogs: list[str] = []
 
     def dismiss(dialog: Dialog) -> None:
@@ -29,11 +31,13 @@ def test_it_is_text_on_every_page_and_part(
     for variant in itertools.chain.from_iterable(map(variants, shown())):
         answered = 0
         for path in paths(variant, hostile):
+            if answered == OF_A_KIND:
+                break
             url = f"{hostile.dock.url}{path}"
             if VARIABLE.search(variant):
-                found = page.request.get(url)
-                assert found.status < 500, path
-                if found.status != 200 or answered == OF_A_KIND:
+                found = session.get(url, timeout=60)
+                assert found.status_code < 500, path
+                if found.status_code != 200:
                     continue
                 if "content-disposition" in found.headers:  # it is no page
                     answered += 1
@@ -46,6 +50,7 @@ def test_it_is_text_on_every_page_and_part(
             seen |= MARK in page.locator("body").inner_text()
         assert answered, f"nothing that there is, is shown by {variant}"
 
+    session.close()
     assert dialogs == []
     # As soon as one page shows a task, an event or a function's description, it is seen there.
     if len(shown()) > 12:

@@ -56,11 +56,13 @@ def test_a_page_asks_for_a_sign_in_and_leads_back(strict: Dock, new_page: OpenPa
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(0)
     assert serious_faults(page) == []
-    page.keyboard.type(ADMINISTRATOR)  # the first field has the keyboard
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    page.keyboard.type(ADMINISTRATOR)
     page.keyboard.press("Tab")
     page.keyboard.type("oak-chair-77")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="do not belong together")).to_be_visible()
+    expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type(strict.emulator.directory.local.password or "")
     page.keyboard.press("Enter")
 
