@@ -149,7 +149,9 @@ class Villain:
         running = 0
         for container in self.containers():
             try:
-                running += len(self._engine.api.top(container)["Processes"]) - 1
+                # None for a container that ends at this moment: Docker found no process of it.
+                found = self._engine.api.top(container)["Processes"] or [None]
+                running += len(found) - 1
             except docker.errors.APIError:  # it has gone meanwhile
                 continue
         return running

@@ -16,14 +16,15 @@ BUTTONS = {
     "Run again with the newest code": "EXECUTE_TASK_FUNCTION",
     "Queue a new task": "CREATE_TASKS",
     "Edit and run": "VIEW_TASK_FUNCTION_DETAILS",
-    "Save recording": "VIEW_TASK_FUNCTION_LOGS",
+    "Save recording": "VIEW_TASK_LOGS",
 }
 LOGS = {
     "task": "VIEW_TASK_LOGS",
     "api": "VIEW_API_FUNCTION_REQUEST_LOGS",
     "invocation": "VIEW_TASK_FUNCTION_LOGS",
-    "run": "VIEW_TASK_FUNCTION_LOGS",
+    "run": "VIEW_TASK_LOGS",
 }
+"""`run` is the kept run of the task."""
 
 
 def handler(event: Any, runtime: FakeRuntime) -> Any:
@@ -42,6 +43,7 @@ def runs(start_dock: StartDock) -> tuple[Dock, dict[str, str]]:
     open_dock.call("POST", f"/functions/{NAME}/invocations", json={}, base="/2015-03-31")
     found = open_dock.call("GET", "/activity", base="/taskdock").json()["data"]
     kept = open_dock.call("GET", "/runs", base="/taskdock").json()["data"]
+    assert kept[0]["kind"] == "task"
     open_dock.create_task(startTimestamp="2040-01-01T00:00:00Z")
     open_dock.stop()
     ids = {**{row["kind"]: row["id"] for row in found}, "run": kept[0]["id"]}
@@ -64,7 +66,7 @@ def test_logs_and_buttons_are_for_those_who_may(runs: tuple[Dock, dict[str, str]
             shown = looks.open(part)
             assert shown.status_code == 200
             assert SECRET not in shown.text
-            assert f"takes the permission {LOGS[kind]}" in shown.text
+            assert f"needs the permission {LOGS[kind]}" in shown.text, part
             assert not [button for button in BUTTONS if button in shown.text]
     assert "Cancel task" not in looks.open("/ui/runs").text
     assert "Cancel ticked" not in looks.open("/ui/runs").text

@@ -272,9 +272,16 @@ class DockerHarness:
         return self.spec(image="taskdock/no-such-image:1")
 
     def present(self) -> int:
-        # Docker 20.10 may keep on its list, as dead, a container that was renamed while it was
-        # being removed. It has no process and no files any more, and a sweep takes it off.
-        return sum(found["State"] != "dead" for found in self._found())
+        return sum(self._is_there(found) for found in self._found())
+
+    def _is_there(self, listed: dict[str, Any]) -> bool:
+        """Docker 20.10 may keep on its list, as dead or in the state of that moment, a container
+        that was renamed while it was being removed. It has no process and no files any more, and a
+        sweep takes it off."""
+        try:
+            return bool(self._api.inspect_container(listed["Id"])["State"]["Status"] != "dead")
+        except docker.errors.NotFound:
+            return False
 
     def cpus(self) -> float | None:
         config = self.host_config()
