@@ -4,6 +4,7 @@ VENV := .venv/bin
 SERVE ?=
 PYTEST ?=
 FIDELITY ?=
+LONG = $(shell grep -rl --include='test_*.py' '^pytestmark.*pytest\.mark\.long' tests)
 WHOLE_RUN := -p tests.support.whole_run --dist loadfile --no-loadscope-reorder
 
 # Set for another project; ours would import its modules, or another Python's.
@@ -11,7 +12,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_EN
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv venv-dev engine images demo show serve check format test test-fast test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs screenshots ci clean
+.PHONY: help venv venv-dev engine images demo show serve check format test test-fast test-long test-bounds constraints test-engines test-vm engines launcher bench bench-quick bench-profile soak neighbour fidelity docs screenshots ci clean
 
 help: ## show this list
 	@echo "Usage: make TARGET"
@@ -53,12 +54,15 @@ format: venv-dev ## rewrite the code in the house format
 
 # Four workers where there are two processors: most tests with containers wait for them. The browser is fetched ahead,
 # for the workers would all wait for apt-get; without one its tests are skipped, and fail in CI.
-test: venv-dev engine ## every check and every test; options in PYTEST, as in PYTEST="-k retry"
+test: venv-dev engine ## every check, and every test but those below; options in PYTEST, as in PYTEST="-k retry"
 	@scripts/test-needs chromium-headless-shell || true
-	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(PYTEST)
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images $(LONG:%=--ignore=%) $(PYTEST)
 
 test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis tests/unit tests/shape $(PYTEST)
+
+test-long: venv-dev engine ## whole projects in environments of their own, thirty kills, made-up requests; 5 to 10 minutes
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 $(LONG) $(PYTEST)
 
 test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; 3 to 8 minutes
 	@scripts/make-bounds-venv

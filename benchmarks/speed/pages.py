@@ -33,7 +33,8 @@ WITHIN = Goal(100)  # ms
 RUNS = f"{ROOT}runs"
 KINDS = {
     "one run": "page of one run",
-    "filtered": "page Runs, filtered, the slowest",
+    "filtered": "page Runs, filtered by click or by a task's own fields, the slowest",
+    "data": "the same, filtered by what is in the tasks' data",
     "older": "page Runs, ten pages further back",
     "part": "part of one of these pages, the slowest",
 }
@@ -44,15 +45,24 @@ FILTERS = (
     "functionName=f7&status=retried",
     "kind=execution",
     "failed=1",
-    "rql=" + quote("eq(status,failed)&eq(data.patient,42)"),
+    "rql=" + quote("in(status,failed,retried)&eq(functionName,f7)"),
 )
+IN_DATA = "rql=" + quote("eq(status,failed)&eq(data.patient,42)")
+"""No index can have what a task's data are, so this has no goal: one task after the other is read.
+A page for which that takes over a second says so."""
+WITHOUT_GOAL = {"data"}
 
 
 def page_lines(many: str) -> tuple[Line, ...]:
     """`many`: how many tasks are in the table, in words."""
     own = {each.title: f"page {each.title}" for each in PAGES}
     return tuple(
-        Line(f"{words}, of {many} tasks", "ms", f"page {series}", goals=(WITHIN,))
+        Line(
+            f"{words}, of {many} tasks",
+            "ms",
+            f"page {series}",
+            goals=() if series in WITHOUT_GOAL else (WITHIN,),
+        )
         for series, words in {**own, **KINDS}.items()
     )
 
@@ -145,6 +155,7 @@ def found_addresses(own: Own) -> Iterator[tuple[str, list[str]]]:
         yield "one run", one[:1]
     filtered = [link for link in lists if link not in further][:20]
     yield "filtered", [*(f"{RUNS}?{words}" for words in FILTERS), *filtered]
+    yield "data", [f"{RUNS}?{IN_DATA}"]
     if further:
         yield "older", [far_back(own, further[0])]
     if parts:

@@ -20,7 +20,7 @@ from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import LiveServer, TaskService, ask, source
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(600)]
 
 SEED = 20261122
 KILLS = 30

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.checkout import running, tiny_project, until
 
-SLOW = pytest.mark.docker  # they need no engine, but seconds that the fast tests do not have
+pytestmark = [pytest.mark.docker, pytest.mark.long]  # they need no engine, but have its time
 LIMIT = 60.0  # seconds, for what takes a few
 
 
@@ -43,7 +43,6 @@ def says(project: Path) -> str:
     return subprocess.run([command], capture_output=True, text=True, check=True).stdout
 
 
-@SLOW
 def test_it_installs_in_a_folder_with_a_space_whatever_is_set_for_another_python(
     project: Path, tmp_path: Path
 ) -> None:
@@ -67,7 +66,6 @@ def test_it_installs_in_a_folder_with_a_space_whatever_is_set_for_another_python
     assert make_venv(project).stderr == ""
 
 
-@SLOW
 def test_another_list_of_versions_is_installed_and_the_same_one_is_not(project: Path) -> None:
     listed = project / "constraints"
     listed.mkdir()
@@ -84,7 +82,6 @@ def test_another_list_of_versions_is_installed_and_the_same_one_is_not(project: 
     assert "installing what taskdock needs" in changed.stderr
 
 
-@SLOW
 def test_lists_that_do_not_fit_the_project_any_more_are_told(project: Path) -> None:
     (project / "constraints").mkdir()
     for name in ("run.txt", "build.txt"):
@@ -102,7 +99,6 @@ def test_lists_that_do_not_fit_the_project_any_more_are_told(project: Path) -> N
     assert not (project / ".venv" / ".installed").exists()
 
 
-@SLOW
 def test_one_that_was_killed_is_begun_again(project: Path) -> None:
     slow = project / "slow"
     (project / "backend.py").write_text(
@@ -125,7 +121,6 @@ def test_one_that_was_killed_is_begun_again(project: Path) -> None:
     assert not (project / ".venv" / ".unfinished").exists()
 
 
-@SLOW
 def test_one_that_still_runs_is_waited_for(project: Path) -> None:
     with (project / "scripts" / "make-venv").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

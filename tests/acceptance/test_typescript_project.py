@@ -19,7 +19,7 @@ from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY, LiveServer
 from tests.support.sdk import install_locked, newest_node, npm, path_with_npm
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 PROJECT = REPOSITORY / "sample_functions" / "typescript-project" / "hello-typescript"
 EXH = Path(__file__).parent / "exh"

@@ -24,7 +24,7 @@ from tests.support.live import make_images
 from tests.support.parts import missing
 from tests.support.pytest_project import PytestProject
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(600)]
 
 EXAMPLES = examples(ROOT / "docs" / "testing.md")
 FUNCTIONS = Path(__file__).parent / "example" / "functions"

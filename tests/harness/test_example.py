@@ -19,7 +19,7 @@ from tests.harness.broken import BREAKS
 from tests.support.fresh_venv import make_venv
 from tests.support.pytest_project import PytestProject, Ran
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 EXAMPLE = Path(__file__).parent / "example"
 TESTS = 19

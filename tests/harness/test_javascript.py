@@ -21,7 +21,7 @@ from taskdock.testing.waiting import eventually
 from tests.support import sdk
 from tests.support.live import REPOSITORY, make_images
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(600)]
 
 SAMPLE = Path(__file__).parent / "javascript"
 PACKAGE = REPOSITORY / "packages" / "vitest"
