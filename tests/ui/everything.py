@@ -15,7 +15,7 @@ from tests.support.hostile import PRODUCT, HostileServer
 
 VARIABLE = re.compile("<[^>]*>")
 CHOICE = re.compile(r"<any\(([^)]*)\):[^>]*>")
-STREAM, STATIC = "/ui/stream", "/ui/static/<file>"
+STREAM, STATIC = "/ui/stream", "/ui/static/<asked>/<file>"
 
 # What an attribute says counts and not what is in it: a query may carry a whole text, escaped.
 _INJECTED = """(product) => {

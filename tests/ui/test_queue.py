@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -42,6 +43,21 @@ def rows(page: Page, heading: str) -> list[str]:
     """The text of each row in the part of the page with this heading."""
     part = page.get_by_role("region", name=heading)
     return part.get_by_role("row").all_inner_texts()[1:]
+
+
+def test_an_action_whose_answer_is_lost_is_not_silent(held: Dock, page: Page) -> None:
+    page.goto(f"{held.url}/ui/queue")
+    expect(page.locator("#connection")).to_have_text("live")
+    page.route(re.compile("/ui/queue/tasks"), lambda route: route.abort())
+    page.get_by_text("Create a task").click()
+    page.get_by_label("Function").first.fill("oak-chair")
+
+    page.get_by_role("button", name="Create task").click()
+
+    said = page.get_by_role("alert").filter(has_text="connection was lost")
+    expect(said).to_be_visible()
+    said.get_by_role("button", name="Close").click()
+    expect(said).to_have_count(0)
 
 
 def test_the_queue_is_seen_in_its_order_and_tasks_are_created_and_canceled(

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import mimetypes
-from pathlib import Path
 
 from flask import Response, request
 
 from taskdock.base import errors
 from taskdock.web.common.endpoint import Gate
 from taskdock.web.ui.page import ROOT, page
+from taskdock.web.ui.rendering.edition import FILES, FOLDER, edition
 
-_STATIC = Path(__file__).parent / "static"
-_FILES = frozenset(each.name for each in _STATIC.iterdir())
+_FOR_EVER = "public, max-age=31536000, immutable"  # a year: RFC 8246
 
 
 class StaticViews:
-    @page(f"{ROOT}static/<file>", permission=Gate.ANYONE)
-    def file(self, file: str) -> Response:
-        """Raises `NoSuchEndpoint`."""
-        if file not in _FILES:
+    @page(f"{ROOT}static/<asked>/<file>", permission=Gate.ANYONE)
+    def file(self, asked: str, file: str) -> Response:
+        """For a page of another edition: the file as it is now. Raises `NoSuchEndpoint`."""
+        if file not in FILES:
             raise errors.NoSuchEndpoint
         kind = mimetypes.guess_type(file)[0] or "text/plain"
-        response = Response((_STATIC / file).read_bytes(), mimetype=kind)
-        response.headers["Cache-Control"] = "no-cache"
+        response = Response((FOLDER / file).read_bytes(), mimetype=kind)
+        response.headers["Cache-Control"] = _FOR_EVER if asked == edition() else "no-cache"
         response.add_etag()
         response.make_conditional(request.environ)
         return response

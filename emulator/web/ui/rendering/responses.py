@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from taskdock.base.errors import TaskdockError
 from taskdock.web.common import problems
 from taskdock.web.ui.page import PAGES, ROOT
-from taskdock.web.ui.rendering import allowed, templates
+from taskdock.web.ui.rendering import allowed, edition, templates
 from taskdock.web.ui.rendering.refusals import PageRefusal, refusal_of
 from taskdock.web.ui.rendering.service_time import service_time
 
@@ -89,6 +89,7 @@ def refused_outside(path: str, status: int, why: str) -> tuple[bytes, Sequence[t
         refusal=PageRefusal.of(status, body),
         here=path,
         root=ROOT,
+        static=edition.address,
         pages=(),
         present=False,
         link=lambda path, **_: path,
@@ -109,6 +110,7 @@ def _of_every_page() -> dict[str, Any]:
     return {
         "here": request.path,
         "root": ROOT,
+        "static": edition.address,
         "pages": [each for each in PAGES if allowed.may(each.permission)],
         "present": presents(),
         "link": link,

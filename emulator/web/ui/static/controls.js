@@ -21,6 +21,28 @@ export function begin() {
     if (response.status >= 400) shown.dataset.method = request.method;
     else if (shown.dataset.method === request.method) dismiss();
   });
+  // A part that was lost is fetched again as soon as the stream is there again; nobody repeats an
+  // action, which may have been done.
+  document.addEventListener("htmx:error", (event) => {
+    const { request, response } = event.detail.ctx ?? {};
+    if (request && !response && request.method !== "GET") lost(request.method);
+  });
+}
+
+function lost(method) {
+  const shown = document.getElementById("refusal");
+  const box = document.createElement("div");
+  box.className = "refused";
+  box.textContent =
+    "The connection was lost before the answer came. Look whether it was done, then try again. ";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.dataset.dismiss = "";
+  button.textContent = "Close";
+  box.append(button);
+  shown.replaceChildren(box);
+  shown.dataset.method = method;
 }
 
 function dismiss() {

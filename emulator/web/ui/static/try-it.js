@@ -15,9 +15,6 @@ export function begin() {
   field("save-event").addEventListener("click", save);
   field("delete-event").addEventListener("click", forget);
   form.addEventListener("htmx:finally:request", () => setTimeout(giveBack));
-  form.addEventListener("htmx:error", () =>
-    complain("The connection was lost before an answer came. What ran is listed under Runs."),
-  );
   showSaved();
 }
 
