@@ -11,6 +11,7 @@ from tests.security.test_dashboard_sign_in import Browser, user
 from tests.support.builders import Dock, StartDock
 
 NAME = "walnut-table"
+VIEWS = ("VIEW_TASKS", "VIEW_API_FUNCTION_REQUESTS")
 SECRET = "a line of the log"
 BUTTONS = {
     "Run again with the newest code": "EXECUTE_TASK_FUNCTION",
@@ -18,6 +19,7 @@ BUTTONS = {
     "Edit and run": "VIEW_TASK_FUNCTION_DETAILS",
     "Save recording": "VIEW_TASK_LOGS",
 }
+KEPT = "kept run of the API request"
 LOGS = {
     "task": "VIEW_TASK_LOGS",
     "api": "VIEW_API_FUNCTION_REQUEST_LOGS",
@@ -48,11 +50,13 @@ def runs(start_dock: StartDock) -> tuple[Dock, dict[str, str]]:
     open_dock.stop()
     ids = {**{row["kind"]: row["id"] for row in found}, "run": kept[0]["id"]}
     assert set(ids) == set(LOGS)
-    return start_dock(auth="strict"), {k: f"/ui/runs/{k}/{v}" for k, v in ids.items()}
+    paths = {k: f"/ui/runs/{k}/{v}" for k, v in ids.items()}
+    (of_request,) = [run["id"] for run in kept if run["kind"] == "api"]
+    return start_dock(auth="strict"), {**paths, KEPT: f"/ui/runs/run/{of_request}"}
 
 
-def visitor(dock: Dock, name: str, *permissions: str) -> Browser:
-    user(dock, f"{name}@example.com", "VIEW_TASKS", *permissions)
+def visitor(dock: Dock, name: str, *permissions: str, views: tuple[str, ...] = VIEWS) -> Browser:
+    user(dock, f"{name}@example.com", *views, *permissions)
     browser = Browser(dock)
     browser.sign_in(f"{name}@example.com")
     return browser
@@ -60,6 +64,7 @@ def visitor(dock: Dock, name: str, *permissions: str) -> Browser:
 
 def test_logs_and_buttons_are_for_those_who_may(runs: tuple[Dock, dict[str, str]]) -> None:
     dock, paths = runs
+    del paths[KEPT]
     looks = visitor(dock, "looks")
     for kind, path in paths.items():
         for part in (path, f"{path}/part"):
@@ -82,3 +87,26 @@ def test_logs_and_buttons_are_for_those_who_may(runs: tuple[Dock, dict[str, str]
         assert [button for button in BUTTONS if button in task] == expected
         shows = "Cancel task" in one.open("/ui/runs").text
         assert shows == (permission == "CANCEL_TASKS")
+
+
+def test_api_requests_are_for_those_alone_who_may_see_them(
+    runs: tuple[Dock, dict[str, str]],
+) -> None:
+    dock, paths = runs
+    allowed = visitor(dock, "all", "EXECUTE_TASK_FUNCTION", "VIEW_TASK_FUNCTION_DETAILS")
+    other = visitor(
+        dock, "tasks", "EXECUTE_TASK_FUNCTION", "VIEW_TASK_FUNCTION_DETAILS", views=VIEWS[:1]
+    )
+    run = paths[KEPT].rpartition("/")[2]
+    ways = [paths["api"], f"{paths['api']}/part", paths[KEPT]]
+    ways.append(f"/ui/functions/{NAME}/try?run={run}")
+
+    assert [allowed.open(way).status_code for way in ways] == [200] * 4
+    assert [other.open(way).status_code for way in ways] == [403] * 4
+    assert allowed.send(f"{paths[KEPT]}/replay").status_code == 200
+    assert other.send(f"{paths[KEPT]}/replay").status_code == 403
+    for query in ("", "?kind=api"):
+        path = f"/ui/runs{query}"
+        assert paths["api"] in allowed.open(path).text
+        assert paths["api"] not in other.open(path).text
+    assert paths["task"] in other.open("/ui/runs").text

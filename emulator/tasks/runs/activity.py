@@ -72,6 +72,8 @@ class ActivityQuery:
     """A choice of rows. `before` or `after`: the rows next to that place; neither: the newest."""
 
     kind: ActivityKind | None = None
+    without: frozenset[ActivityKind] = frozenset()
+    """Kinds that are left out: API requests or invocations."""
     status: str | None = None
     function: str | None = None
     failed: bool = False
@@ -155,16 +157,17 @@ class Activity:
         return self._clock.now() - time
 
     def _find(self, query: ActivityQuery) -> list[FoundRow]:
-        tables = activity_tables.TABLES
-        chosen = {
-            None: tables,
-            ActivityKind.TASK: tables[:1],
-            ActivityKind.EXECUTION: tables[:1],
-            ActivityKind.API: tables[1:2],
-            ActivityKind.INVOCATION: tables[2:],
-        }[query.kind]
+        tasks, api_requests, invocations = activity_tables.TABLES
+        table_of = {
+            ActivityKind.TASK: tasks,
+            ActivityKind.EXECUTION: tasks,
+            ActivityKind.API: api_requests,
+            ActivityKind.INVOCATION: invocations,
+        }
+        kinds = {query.kind} if query.kind else set(ActivityKind)
+        chosen = {table_of[kind] for kind in kinds - query.without}
         if query.where is not None:
-            chosen = [table for table in chosen if table is tables[0]]
+            chosen &= {tasks}
         span = activity_tables.Span(
             status=query.status,
             function=query.function,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TypedDict
 
@@ -95,11 +95,15 @@ class ActivityViews:
         return self._families.of(task_id)
 
 
-def find(activity: Activity, given: Mapping[str, str]) -> ActivityJson:
-    """The page that these parameters ask for. Raises `BadField` or `BadQuery`."""
+def find(
+    activity: Activity, given: Mapping[str, str], *, without: Collection[ActivityKind] = ()
+) -> ActivityJson:
+    """The page that these parameters ask for, but for some kinds. Raises `BadField` or
+    `BadQuery`."""
     page = activity.page(
         ActivityQuery(
             kind=_kind(given.get("kind")),
+            without=frozenset(without),
             status=given.get("status") or None,
             function=given.get("functionName") or None,
             failed=requests.truth("failed", given.get("failed")),

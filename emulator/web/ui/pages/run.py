@@ -43,7 +43,8 @@ class RunPageViews:
         """The file that `taskdock runs save` writes, which has the run's log. Raises `NotFound` or
         `NoPermission`."""
         run = self._harness.history.get(id)
-        allowed.need(allowed.log_needs(run["kind"]))
+        for permission in (allowed.run_needs, allowed.log_needs):
+            allowed.need(permission(run["kind"]))
         text = words.pretty(to_recording(run)) + "\n"
         response = Response(text, mimetype="application/json")
         response.headers["Content-Disposition"] = f'attachment; filename="run-{run["id"]}.json"'
@@ -52,9 +53,11 @@ class RunPageViews:
     @action(f"{PATH}/run/<id>/replay", permission="EXECUTE_TASK_FUNCTION")
     def replay(self, id: str) -> Response:
         """Gives its event to the function as that is now."""
+        run = self._harness.history.get(id)
+        allowed.need(allowed.run_needs(run["kind"]))
         replayed, problem = None, ""
         try:
-            replayed = self._harness.replay.run(self._harness.history.get(id))
+            replayed = self._harness.replay.run(run)
         except TaskdockError as error:
             problem = error.message
         is_part = responses.is_by_htmx()

@@ -15,7 +15,7 @@ from taskdock.tasks.runs.run_json import RunJson
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import api_functions
 from taskdock.web.task_api.api import TaskApi
-from taskdock.web.ui.rendering.allowed import log_needs, may
+from taskdock.web.ui.rendering.allowed import log_needs, may, need, run_needs
 from taskdock.web.ui.shown.bar import Segment, bar
 from taskdock.web.ui.shown.snippets import AgainCall, Snippet, snippets
 from taskdock.web.ui.shown.tree import Branch, grow
@@ -102,6 +102,7 @@ class RunParts:
     def of_run(self, id: str, url: str) -> ShownRun:
         """The page of the task or the request that it was, while that is kept."""
         run = self._harness.history.get(id)
+        need(run_needs(run["kind"]))
         try:
             if task := run.get("taskId"):
                 return self.of_task(task, url)
@@ -113,6 +114,7 @@ class RunParts:
         return _plain(id, run["functionName"], status, run["at"], run, url)
 
     def of_api_request(self, id: str, url: str) -> ShownRun:
+        need(run_needs("api"))
         query = Query(where=In(("id",), (checks.object_id(id),)), limit=1, skip_count=True)
         found, _ = self._tasks.api_requests.find(query)
         if not found:

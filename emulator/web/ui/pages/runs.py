@@ -15,7 +15,7 @@ from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.harness_api.observing import activity
 from taskdock.web.task_api.api import TaskApi
 from taskdock.web.ui.page import ROOT, action, page
-from taskdock.web.ui.rendering import responses
+from taskdock.web.ui.rendering import allowed, responses
 
 PATH = f"{ROOT}runs"
 _KINDS = {
@@ -69,7 +69,8 @@ class RunListViews:
                 asked["since"] = to_iso(
                     self._harness.activity.last(timedelta(minutes=int(chosen["last"])))
                 )
-            found = activity.find(self._harness.activity, asked)
+            hidden = {kind for kind in _KINDS if not allowed.may(allowed.run_needs(kind))}
+            found = activity.find(self._harness.activity, asked, without=hidden)
         except TaskdockError as error:
             problem = error.message
         return {

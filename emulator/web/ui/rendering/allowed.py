@@ -26,6 +26,11 @@ def log_needs(kind: str) -> str:
     return LOGS.get(kind, "VIEW_TASK_FUNCTION_LOGS")
 
 
+def run_needs(kind: str) -> str:
+    """The permission that shows a run of this kind, without its log: as in the API."""
+    return "VIEW_API_FUNCTION_REQUESTS" if kind == "api" else "VIEW_TASKS"
+
+
 def may(permission: str) -> bool:
     """Whether the caller has the permission, such as `CREATE_TASKS`, or may use the `HARNESS`."""
     if permission == HARNESS:

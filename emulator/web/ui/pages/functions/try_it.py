@@ -68,11 +68,13 @@ class TryItViews:
             return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
         allowed.need("VIEW_TASKS")
         try:
-            given |= fields_of(self._harness.history.get(request.args["run"]))
+            run = self._harness.history.get(request.args["run"])
         except CallerError as error:
             answer = self._answer(name, FunctionTry(refusal=error.message))
             values = {**self._values(name, given), **answer}
             return responses.html("functions/try_it.html", **values)
+        allowed.need(allowed.run_needs(run["kind"]))
+        given |= fields_of(run)
         return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
 
     @action(
