@@ -17,7 +17,7 @@ import yaml
 from tests.support.checkout import ROOT
 from tests.support.live import make_images
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 EXAMPLE = Path(__file__).parent / "example"
 DOCUMENT = (ROOT / "docs" / "ci.md").read_text()

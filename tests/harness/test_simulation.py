@@ -25,6 +25,7 @@ from taskdock.base.timing.harness_clock import Mode
 from taskdock.tasks.model.notices import TaskClaimed
 from taskdock.testing import Dock, FakeEngine, running
 
+pytestmark = pytest.mark.long  # a thousand programs
 RETRIES = (2, 5, 10)  # seconds
 FUNCTIONS = {"frail": True, "plain": False}  # whether they are tried again
 

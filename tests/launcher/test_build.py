@@ -11,11 +11,11 @@ import pytest
 from tests.launcher.conftest import FOLDER
 from tests.support.live import REPOSITORY
 
+pytestmark = pytest.mark.long  # the first build on a machine takes minutes
 MACHINES = {"launcher-amd64": 62, "launcher-arm64": 183}  # as ELF numbers them
 LARGEST = 64 * 1024  # bytes
 
 
-@pytest.mark.fuzz  # for the minutes that the first build on a machine takes
 @pytest.mark.timeout(900)
 def test_both_binaries_are_what_the_source_gives() -> None:
     built = subprocess.run(

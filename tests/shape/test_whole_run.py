@@ -13,7 +13,6 @@ from taskdock.lambdas.functions import runtimes
 from tests.support import whole_run
 from tests.support.live import REPOSITORY
 
-WAITING = (*whole_run.FIRST, "tests/unit/test_rql.py", whole_run.LAST[0])
 HANGS = """
 import threading
 import pytest
@@ -74,10 +73,17 @@ def test_what_is_given_a_turn_of_its_own_is_there(path: str) -> None:
 
 
 def test_long_tests_come_first_and_those_that_need_every_image_last() -> None:
-    ids = [f"{path}test_x.py" if path.endswith("/") else f"{path}::test_x" for path in WAITING]
-    mixed = ids[::2] + ids[1::2]
+    named = [f"{path}test_x.py" if path.endswith("/") else path for path in whole_run.FIRST]
+    waiting = [*named, "tests/unit/test_rql.py", whole_run.LAST[0]]
+    mixed = waiting[::2] + waiting[1::2]
 
-    assert sorted(mixed, key=whole_run.turn) == ids
+    assert whole_run.in_order(dict.fromkeys(mixed, True)) == waiting
+
+
+def test_files_that_wait_for_containers_and_others_take_turns() -> None:
+    files = {**dict.fromkeys("ab", True), **dict.fromkeys("123456", False)}
+
+    assert "".join(whole_run.in_order(files)) == "1a234b56"
 
 
 @pytest.mark.parametrize("id", whole_run.WANTED)

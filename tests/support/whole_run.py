@@ -1,8 +1,9 @@
 """A pytest plugin for the whole suite on several workers; `make test` loads it with -p.
 
-All tests of a file run on one worker (xdist's --dist loadfile), and slow files begin first. The
-images that some tests need are made at the same time. The run has a time limit: after it, running
-tests have failed and no other test begins.
+All tests of a file run on one worker (xdist's --dist loadfile). Slow files begin first; files whose
+tests wait for containers and files whose tests use the processors take turns. The images that some
+tests need are made at the same time. The run has a time limit: after it, running tests have failed
+and no other test begins.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import pytest
 
@@ -25,10 +26,15 @@ GRACE = 60.0  # seconds for what tests have open, once they were told to stop
 
 FIRST = (
     "tests/acceptance/test_kill.py",
-    "tests/contract/test_engine_contract.py",
     "tests/fuzz/",
-    "tests/sdk/",
     "tests/fidelity/test_9_hostile_functions.py",
+    "tests/acceptance/test_crash.py",
+    "tests/engines/test_surroundings.py",
+    "tests/contract/test_engine_contract.py",
+    "tests/acceptance/test_credentials.py",
+    "tests/acceptance/test_pages.py",
+    "tests/acceptance/test_exec.py",
+    "tests/acceptance/test_debug.py",
     "tests/ui/",
 )
 """Files that take long for the number of their tests, the longest first."""
@@ -59,15 +65,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: turn(item.nodeid))  # which keeps the order of what is equal
+    files: dict[str, bool] = {}
+    for item in items:
+        files[_file(item)] = item.get_closest_marker("docker") is not None
+    places = {file: number for number, file in enumerate(in_order(files))}
+    items.sort(key=lambda item: places[_file(item)])
 
 
-def turn(nodeid: str) -> int:
-    """The place of a test's file in the queue: before all others, among them or after them."""
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def in_order(files: Mapping[str, bool]) -> list[str]:
+    """The files as they begin: long ones, then the others, then those that need every image.
+
+    `files`: whether a file's tests need containers, whose tests wait for the engine for half of
+    their time; so the rest of either kind is spread over the whole run.
+    """
+    rest = [file for file in files if _turn(file) == 0]
+    places: dict[str, float] = {}
+    for kind in (True, False):
+        same = [file for file in rest if files[file] is kind]
+        places |= {file: (number + 0.5) / len(same) for number, file in enumerate(same)}
+    return sorted(files, key=lambda file: (_turn(file), places.get(file, 0)))
+
+
+def _turn(file: str) -> int:
+    """Before all others (below 0), among them or after them."""
     for number, path in enumerate(FIRST):
-        if nodeid.startswith(path):
+        if file.startswith(path):
             return number - len(FIRST)
-    return int(nodeid.startswith(LAST))
+    return int(file.startswith(LAST))
 
 
 class Images:
