@@ -56,6 +56,17 @@ def row(page: Page, id: str) -> Any:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=re.compile(id)))
 
 
+def fits_a_room_and_a_phone(dock: ServerHere, page: Page, new_page: OpenPage, id: str) -> None:
+    page.goto(f"{dock.url}/ui/runs?present=1")
+    expect(page.get_by_role("row")).not_to_have_count(1)
+    assert id not in page.get_by_role("table").inner_text()
+    expect(page.get_by_role("button", name=re.compile("Copy the id"))).to_have_count(0)
+    assert page.get_by_role("link", name=re.compile("Open the task")).first.evaluate(_LINES) == 1
+    phone = new_page(width=390, height=844)
+    phone.goto(f"{dock.url}/ui/runs")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_the_list_has_all_kinds_is_filtered_by_click_and_cancels_tasks(
     dock: ServerHere, page: Page, new_page: OpenPage
 ) -> None:
@@ -93,7 +104,8 @@ def test_the_list_has_all_kinds_is_filtered_by_click_and_cancels_tasks(
     expect(page.get_by_role("row")).to_have_count(3)
 
     # one, by the keyboard alone; then all that are ticked, of which one is not new any more
-    page.get_by_role("link", name="Show all").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Show all").click()
     button = row(page, waiting[0]).get_by_role("button", name="Cancel task")
     button.focus()
     page.keyboard.press("Enter")
@@ -108,15 +120,7 @@ def test_the_list_has_all_kinds_is_filtered_by_click_and_cancels_tasks(
     expect(still.get_by_text("3 tasks canceled.")).to_be_visible()
     expect(still.get_by_text("the task is canceled; only a task that is new")).to_be_visible()
 
-    # for a room, and on a phone
-    page.goto(f"{dock.url}/ui/runs?present=1")
-    expect(page.get_by_role("row")).not_to_have_count(1)
-    assert done not in page.get_by_role("table").inner_text()
-    expect(page.get_by_role("button", name=re.compile("Copy the id"))).to_have_count(0)
-    assert page.get_by_role("link", name=re.compile("Open the task")).first.evaluate(_LINES) == 1
-    phone = new_page(width=390, height=844)
-    phone.goto(f"{dock.url}/ui/runs")
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    fits_a_room_and_a_phone(dock, page, new_page, done)
 
 
 def test_one_run_has_its_time_its_family_its_log_and_runs_again(

@@ -37,7 +37,7 @@ class RunListViews:
 
     @page(PATH, permission="VIEW_TASKS")
     def whole(self) -> Response:
-        return responses.html("runs.html", **self._shown())
+        return responses.html("runs.html", **self._shown(), is_done=False)
 
     @page(f"{PATH}/list", permission="VIEW_TASKS")
     def rows(self) -> Response:
@@ -53,11 +53,10 @@ class RunListViews:
                 done += 1
             except TaskdockError as refusal:
                 refused.append((id, refusal.message))
-        is_part = responses.is_by_htmx()
-        template = "runs_list.html" if is_part else "runs.html"
-        return responses.html(
-            template, **{**self._shown(), "canceled": done, "refused": refused, "is_done": True}
-        )
+        said: dict[str, Any] = {"canceled": done, "refused": refused}
+        if not responses.is_by_htmx():
+            return responses.html("runs.html", **self._shown(), **said, is_done=True)
+        return responses.changed(responses.html("runs_said.html", **said))
 
     def _shown(self) -> dict[str, Any]:
         chosen = {name: request.args[name] for name in _FILTERS if request.args.get(name)}
@@ -69,7 +68,7 @@ class RunListViews:
                 asked["since"] = to_iso(
                     self._harness.activity.last(timedelta(minutes=int(chosen["last"])))
                 )
-            hidden = {kind for kind in _KINDS if not allowed.may(allowed.run_needs(kind))}
+            hidden = {kind for kind in _KINDS if not allowed.may_see(kind)}
             found = activity.find(self._harness.activity, asked, without=hidden)
         except TaskdockError as error:
             problem = error.message
@@ -82,7 +81,4 @@ class RunListViews:
             "statuses": _STATUSES,
             "times": _TIMES,
             "path": PATH,
-            "canceled": 0,
-            "refused": [],
-            "is_done": False,
         }

@@ -94,11 +94,18 @@ def refused_outside(path: str, status: int, why: str) -> tuple[bytes, Sequence[t
         present=False,
         link=lambda path, **_: path,
         may=lambda _: False,
+        may_see=lambda _: False,
         session_email=str,
         service_time=None,
     )
     kind = ("Content-Type", "text/html; charset=utf-8")
     return text.encode(errors="replace"), (kind, *HEADERS, *_SWAPPED, _WHOLE)
+
+
+def changed(response: Response) -> Response:
+    """What an action says on its page, which then fetches anew what it shows."""
+    response.headers["HX-Trigger"] = "changed"
+    return response
 
 
 def is_by_htmx() -> bool:
@@ -115,6 +122,7 @@ def _of_every_page() -> dict[str, Any]:
         "present": presents(),
         "link": link,
         "may": allowed.may,
+        "may_see": allowed.may_see,
         "session_email": allowed.session_email,
         "service_time": service_time(),
     }

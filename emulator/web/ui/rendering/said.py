@@ -14,9 +14,7 @@ def done(text: str, *, back: str, href: str = "") -> Response:
     is led `back` to the page instead."""
     if not responses.is_by_htmx():
         return redirect(responses.link(back), 303)  # type: ignore[return-value]
-    response = responses.html("said_part.html", text=text, href=href, failed=False)
-    response.headers["HX-Trigger"] = "changed"  # the page fetches anew what it shows
-    return response
+    return responses.changed(responses.html("said_part.html", text=text, href=href, failed=False))
 
 
 def refused(error: TaskdockError, *, back: str) -> Response:
