@@ -20,7 +20,14 @@ NAME = "walnut-table"
 PRINTED = "sawdust on the floor"
 LATER = "2199-01-01T00:00:00Z"
 _NEEDED = {str(endpoint.permission) for endpoint in DASHBOARD.values()}
-LOOKING = tuple(sorted(each for each in _NEEDED if each.startswith("VIEW_")))
+_OF_KINDS = {"VIEW_API_FUNCTION_REQUESTS"}  # which views ask for themselves
+LOOKING = tuple(sorted(each for each in _NEEDED | _OF_KINDS if each.startswith("VIEW_")))
+PAGE_OF = {
+    ("VIEW_SUBSCRIPTIONS",): ("VIEW_EVENTS",),
+    ("VIEW_TASK_FUNCTION_DETAILS",): ("VIEW_EVENTS",),
+    ("VIEW_API_FUNCTION_REQUESTS",): ("VIEW_TASKS",),
+}
+"""Permissions for a part of a page alone, with one that shows the page."""
 LOGS = ("VIEW_TASK_LOGS", "VIEW_API_FUNCTION_REQUEST_LOGS", "VIEW_TASK_FUNCTION_LOGS")
 _ROOTS = ("/ui/", "/ui/functions", "/ui/runs", "/ui/queue", "/ui/queue/schedules", "/ui/events")
 _ROOTS += ("/ui/harness", "/ui/system", f"/ui/functions/{NAME}")
@@ -134,8 +141,7 @@ def test_the_administrator_finds_an_action_of_every_kind(full: Dock) -> None:
 def test_who_may_look_sees_no_form_and_no_link_that_is_refused(
     full: Dock, permissions: tuple[str, ...]
 ) -> None:
-    if permissions in (("VIEW_SUBSCRIPTIONS",), ("VIEW_TASK_FUNCTION_DETAILS",)):
-        permissions = (*permissions, "VIEW_EVENTS")  # they are for a part of a page
+    permissions += PAGE_OF.get(permissions, ())
 
     found = open_all(person(full, *permissions))
 

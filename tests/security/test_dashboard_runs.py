@@ -105,6 +105,12 @@ def test_api_requests_are_for_those_alone_who_may_see_them(
     assert [other.open(way).status_code for way in ways] == [403] * 4
     assert allowed.send(f"{paths[KEPT]}/replay").status_code == 200
     assert other.send(f"{paths[KEPT]}/replay").status_code == 403
+    listed = f"/ui/functions/{NAME}/runs"
+    assert run in allowed.open(listed).text
+    assert run not in other.open(listed).text
+    tried = f"/ui/functions/{NAME}/try"
+    assert "UTC, api" in allowed.open(tried).text
+    assert "UTC, api" not in other.open(tried).text
     for query in ("", "?kind=api"):
         path = f"/ui/runs{query}"
         assert paths["api"] in allowed.open(path).text

@@ -273,7 +273,8 @@ def test_a_run_whose_answer_is_lost_says_so(dock: ServerHere, page: Page, table:
 
     run_as(page, "a direct execution", "{}")
 
-    expect(page.locator("form").get_by_role("alert")).to_contain_text("listed under Runs")
+    said = page.get_by_role("alert").filter(has_text="The connection was lost")
+    expect(said).to_contain_text("Look whether it was done")
     expect(page.get_by_role("button", name="Run tried-table")).to_be_enabled()
 
 

@@ -31,6 +31,11 @@ def run_needs(kind: str) -> str:
     return "VIEW_API_FUNCTION_REQUESTS" if kind == "api" else "VIEW_TASKS"
 
 
+def may_see(kind: str) -> bool:
+    """Whether the caller may see runs of this kind."""
+    return may(run_needs(kind))
+
+
 def may(permission: str) -> bool:
     """Whether the caller has the permission, such as `CREATE_TASKS`, or may use the `HARNESS`."""
     if permission == HARNESS:

@@ -16,7 +16,7 @@ from taskdock.web.task_api.status import Report
 from taskdock.web.ui.page import action, page
 from taskdock.web.ui.pages.functions import parts
 from taskdock.web.ui.pages.functions.function_list import LIST, zip_of_form
-from taskdock.web.ui.rendering import responses
+from taskdock.web.ui.rendering import allowed, responses
 
 _ONE = f"{LIST}/<name>"
 _RUNS = 50
@@ -90,7 +90,7 @@ class FunctionPageViews:
         found, _ = self._harness.history.find(function=name, limit=_RUNS)
         return {
             "function": function_json.details(self._tasks.catalog.get(name)),
-            "runs": found[::-1],
+            "runs": [run for run in reversed(found) if allowed.may_see(run["kind"])],
             "list": LIST,
         }
 

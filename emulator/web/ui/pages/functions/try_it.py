@@ -154,7 +154,7 @@ class TryItViews:
         events: dict[str, str] = {}
         for run in reversed(found):
             text = event_text(run)
-            if len(text) <= _LONGEST:
+            if len(text) <= _LONGEST and allowed.may_see(run["kind"]):
                 events[f"{run['at'][11:19]} UTC, {run['kind']}"] = text
         return events
 
