@@ -62,6 +62,10 @@ class InvocationEnded(Notice):
         return {name: value for name, value in found.items() if value is not None}
 
 
+OF_CALLS = (EnvironmentMoved, InvocationBegan, InvocationEnded)
+"""Each call has some of these: nobody keeps them, and they are made where `Notices.wants` them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentFailed(Notice):
     """An environment could not be started (`function` is known), or the engine has failed at

@@ -221,7 +221,7 @@ class Pool:
         if environment.stale and environment.idle:
             self._loop.call_soon(self._fleet.retire_stale)
         self._leasing.serve_soon()
-        if state is not before:
+        if state is not before and self._notices.wants(EnvironmentMoved):
             self._notices.publish(
                 EnvironmentMoved(
                     id=environment.id, function=environment.function.name, from_=before, to=state

@@ -17,7 +17,7 @@ from taskdock.base.errors import BadField
 from taskdock.base.notices import Notice, Notices
 from taskdock.base.strict_json import IsoTime, Json, one_of
 from taskdock.base.timing.clock import Clock, SystemClock, to_iso
-from taskdock.lambdas.notices import InvocationBegan, InvocationEnded
+from taskdock.lambdas.notices import OF_CALLS
 from taskdock.web.harness_api.endpoint import endpoint
 
 MOST = 500
@@ -47,7 +47,7 @@ class KeptNotices:
         self._number = 0
         self._lock = threading.Lock()
         # Of calls there may be a thousand a second, which would leave room for nothing else.
-        notices.subscribe(Notice, self._keep, but=(InvocationBegan, InvocationEnded))
+        notices.subscribe(Notice, self._keep, but=OF_CALLS)
 
     def _keep(self, notice: Notice) -> None:
         at = self._clock.now()
