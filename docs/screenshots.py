@@ -198,7 +198,9 @@ def main(names: list[str]) -> None:
         context.set_default_timeout(_LIMIT)
         for picture in wanted:
             file = FOLDER / f"{picture.name}.webp"
-            file.write_bytes(taken(context.new_page(), picture, url))
+            page = context.new_page()
+            file.write_bytes(taken(page, picture, url))
+            page.close()  # its stream has one of the browser's six connections to a host
             print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)
         browser.close()
 
