@@ -21,6 +21,7 @@ from taskdock.web.ui.page import PAGES
 from tests.harness.page import examples
 from tests.support.live import REPOSITORY, CommandLine, TaskService, make_images
 from tests.support.piped import Piped
+from tests.ui.conftest import OpenPage
 from tests.ui.contrast import weak_text
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -135,7 +136,8 @@ def test_the_pages_have_what_the_script_of_a_trainer_names(shown: Shown, page: P
     assert named <= walk.met
 
 
-def test_the_guide_names_the_pages_as_they_are(shown: Shown, page: Page) -> None:
+def test_the_guide_names_the_pages_as_they_are(shown: Shown, new_page: OpenPage) -> None:
+    page = new_page(java_script_enabled=False)  # all words are there without, and sooner
     guide = (REPOSITORY / "docs" / "dashboard.md").read_text()
     rows = re.findall(r"^\| (\d) \| \*\*(.+?)\*\* \|(.*)", guide, re.MULTILINE)
     there = [(str(each.key), each.title) for each in PAGES]
