@@ -21,7 +21,7 @@ import pytest
 from taskdock.lambdas.functions import runtimes
 from tests.support.live import COMMAND
 
-LIMIT = 40 * 60.0  # seconds for all tests together
+LIMIT = 44 * 60.0  # seconds for all tests together
 GRACE = 60.0  # seconds for what tests have open, once they were told to stop
 
 FIRST = (
