@@ -103,7 +103,7 @@ def refused_outside(path: str, status: int, why: str) -> tuple[bytes, Sequence[t
 
 
 def changed(response: Response) -> Response:
-    """What an action says on its page, which then fetches anew what it shows."""
+    """The words of an action for its page, which then fetches anew what it shows."""
     response.headers["HX-Trigger"] = "changed"
     return response
 
