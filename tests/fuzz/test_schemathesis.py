@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.fuzz, pytest.mark.long]
 ENOUGH = 2000  # cases
 ours = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
-plain = described(examples=4, boundaries=True)
-with_credentials = described(examples=2, credentials=True)
-signed = described(examples=3)
+plain = described(examples=12, boundaries=True)
+with_credentials = described(examples=3, credentials=True)
+signed = described(examples=4)
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +40,19 @@ def strict_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @plain.parametrize()
-@settings(ours, derandomize=True, max_examples=4)
+@settings(ours, derandomize=True, max_examples=12)
 def test_every_answer_is_as_described(case: Any, world: World) -> None:
     world.check(case)
 
 
 @with_credentials.parametrize()
-@settings(ours, derandomize=True, max_examples=2)
+@settings(ours, derandomize=True, max_examples=3)
 def test_every_answer_to_made_up_credentials_is_as_described(case: Any, world: World) -> None:
     world.check(case)
 
 
 @signed.parametrize()
-@settings(ours, derandomize=True, max_examples=3)
+@settings(ours, derandomize=True, max_examples=4)
 def test_every_answer_to_a_bearer_of_a_strict_server_is_as_described(
     case: Any, strict_world: World
 ) -> None:

@@ -31,13 +31,11 @@ def test_it_is_text_on_every_page_and_part(
     for variant in itertools.chain.from_iterable(map(variants, shown())):
         answered = 0
         for path in paths(variant, hostile):
-            if answered == OF_A_KIND:
-                break
             url = f"{hostile.dock.url}{path}"
             if VARIABLE.search(variant):
                 found = session.get(url, timeout=60)
                 assert found.status_code < 500, path
-                if found.status_code != 200:
+                if found.status_code != 200 or answered == OF_A_KIND:
                     continue
                 if "content-disposition" in found.headers:  # it is no page
                     answered += 1
