@@ -42,9 +42,8 @@ class RunPageViews:
     def recording(self, id: str) -> Response:
         """The file that `taskdock runs save` writes, which has the run's log. Raises `NotFound` or
         `NoPermission`."""
-        run = self._harness.history.get(id)
-        for permission in (allowed.run_needs, allowed.log_needs):
-            allowed.need(permission(run["kind"]))
+        run = allowed.need_run(self._harness.history.get(id))
+        allowed.need(allowed.log_needs(run["kind"]))
         text = words.pretty(to_recording(run)) + "\n"
         response = Response(text, mimetype="application/json")
         response.headers["Content-Disposition"] = f'attachment; filename="run-{run["id"]}.json"'
@@ -53,8 +52,7 @@ class RunPageViews:
     @action(f"{PATH}/run/<id>/replay", permission="EXECUTE_TASK_FUNCTION")
     def replay(self, id: str) -> Response:
         """Gives its event to the function as that is now."""
-        run = self._harness.history.get(id)
-        allowed.need(allowed.run_needs(run["kind"]))
+        run = allowed.need_run(self._harness.history.get(id))
         replayed, problem = None, ""
         try:
             replayed = self._harness.replay.run(run)

@@ -15,7 +15,7 @@ from taskdock.tasks.runs.run_json import RunJson
 from taskdock.web.harness_api.api import HarnessApi
 from taskdock.web.task_api import api_functions
 from taskdock.web.task_api.api import TaskApi
-from taskdock.web.ui.rendering.allowed import log_needs, may, need, run_needs
+from taskdock.web.ui.rendering.allowed import log_needs, may, need, need_run, run_needs
 from taskdock.web.ui.shown.bar import Segment, bar
 from taskdock.web.ui.shown.snippets import AgainCall, Snippet, snippets
 from taskdock.web.ui.shown.tree import Branch, grow
@@ -101,8 +101,7 @@ class RunParts:
 
     def of_run(self, id: str, url: str) -> ShownRun:
         """The page of the task or the request that it was, while that is kept."""
-        run = self._harness.history.get(id)
-        need(run_needs(run["kind"]))
+        run = need_run(self._harness.history.get(id))
         try:
             if task := run.get("taskId"):
                 return self.of_task(task, url)

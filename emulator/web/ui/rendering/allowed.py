@@ -8,6 +8,7 @@ from flask import g
 
 from taskdock.identity.account import NOBODY, Account, require
 from taskdock.identity.account import may as may_by
+from taskdock.tasks.runs.run_json import RunJson
 from taskdock.web.access.dashboard_guard import visitor
 
 HARNESS = "HARNESS"
@@ -34,6 +35,14 @@ def run_needs(kind: str) -> str:
 def may_see(kind: str) -> bool:
     """Whether the caller may see runs of this kind."""
     return may(run_needs(kind))
+
+
+def need_run(run: RunJson) -> RunJson:
+    """The kept run, for who may see runs of its kind.
+
+    Raises `NotSignedIn` or `NoPermission`."""
+    need(run_needs(run["kind"]))
+    return run
 
 
 def may(permission: str) -> bool:

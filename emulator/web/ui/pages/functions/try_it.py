@@ -73,8 +73,7 @@ class TryItViews:
             answer = self._answer(name, FunctionTry(refusal=error.message))
             values = {**self._values(name, given), **answer}
             return responses.html("functions/try_it.html", **values)
-        allowed.need(allowed.run_needs(run["kind"]))
-        given |= fields_of(run)
+        given |= fields_of(allowed.need_run(run))
         return responses.html("functions/try_it.html", **self._values(name, given), tried=None)
 
     @action(
