@@ -31,17 +31,7 @@ export function begin() {
 
 function lost(method) {
   const shown = document.getElementById("refusal");
-  const box = document.createElement("div");
-  box.className = "refused";
-  box.textContent =
-    "The connection was lost before the answer came. Look whether it was done, then try again. ";
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "quiet";
-  button.dataset.dismiss = "";
-  button.textContent = "Close";
-  box.append(button);
-  shown.replaceChildren(box);
+  shown.replaceChildren(document.getElementById("lost").content.cloneNode(true));
   shown.dataset.method = method;
 }
 
