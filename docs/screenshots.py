@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Error, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from taskdock.client.api import Json, TaskService
-from tests.support.browser import program
+from tests.support.browser import open_again, program
 from tests.support.live import COMMAND, make_images
 
 FOLDER = Path(__file__).with_name("images")
@@ -31,7 +31,6 @@ MOST_BYTES = 150_000
 
 _ADDRESS = re.compile(r"Task Service +(http://\S+)")
 _SECONDS_OF_STORY = 75  # until each part has been there at least once
-_SHAKEN = re.compile("ERR_NETWORK_CHANGED|interrupted by another navigation")
 _LIMIT = 60_000  # milliseconds that anything on a page may take
 
 Prepare = Callable[[Page, str], None]
@@ -52,21 +51,6 @@ class Picture:
 
 def call(url: str, method: str, path: str, body: Json | None = None) -> Json:
     return TaskService(url).call(method, path, body)
-
-
-def go(page: Page, url: str) -> None:
-    """Opens a page. Containers come and go here, and Chromium gives up what it is loading whenever
-    one has changed the machine's networks."""
-    for _ in range(10):
-        try:
-            page.goto(url)
-        except Error as error:
-            if not _SHAKEN.search(error.message):
-                raise
-            page.wait_for_timeout(500)
-        else:
-            return
-    page.goto(url)
 
 
 def rush(page: Page, url: str) -> None:
@@ -97,7 +81,7 @@ def latest(function: str, status: str, heading: str) -> Prepare:
             f"/tasks/v1/?eq(functionName,{function})&eq(status,{status})"
             "&sort(-creationTimestamp)&limit(1)",
         )
-        go(page, f"{url}/ui/runs/task/{found['data'][0]['id']}?present=1")
+        page.goto(f"{url}/ui/runs/task/{found['data'][0]['id']}?present=1")
         expect(page.get_by_role("main")).to_contain_text(function)
         below = page.get_by_role("heading", name=heading)
         below.evaluate("element => element.scrollIntoView({ block: 'start' })")
@@ -166,7 +150,7 @@ def story() -> Iterator[str]:
 
 def taken(page: Page, picture: Picture, url: str) -> bytes:
     """The picture as a file. Raises `ValueError` where it is too large for a repository."""
-    go(page, url + picture.path)
+    page.goto(url + picture.path)
     expect(page.locator("#connection")).to_have_text("live")
     expect(page.get_by_role("main")).to_contain_text(picture.shows)
     if picture.prepare is not None:
@@ -199,6 +183,7 @@ def main(names: list[str]) -> None:
         for picture in wanted:
             file = FOLDER / f"{picture.name}.webp"
             page = context.new_page()
+            open_again(page)
             file.write_bytes(taken(page, picture, url))
             page.close()  # its stream has one of the browser's six connections to a host
             print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
 from functools import cache
+from typing import Any
+
+from playwright.sync_api import Error, Page, Response
 
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing
 
 _NAMES = ("chromium-headless-shell", "chromium", "google-chrome", "chromium-browser")
 _LIMIT = 60.0  # seconds
+_CHANGED = re.compile("ERR_NETWORK_CHANGED|interrupted by another navigation")
+_TRIES = 10  # to open a page
+_PAUSE = 500  # milliseconds between two of them
 
 
 @cache
@@ -54,3 +61,31 @@ def opened(url: str, *, elsewhere: str = "evil.example") -> str:
         )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def open_again(page: Page) -> None:
+    """Has `page.goto` open a page again where the page or a script of it was lost because a
+    container's network came or went meanwhile: Chromium ends every request then. A reader would
+    reload it."""
+    lost: list[str] = []
+    page.on(
+        "requestfailed",
+        lambda sent: lost.append(sent.url) if sent.failure == "net::ERR_NETWORK_CHANGED" else None,
+    )
+    really = page.goto
+
+    def goto(url: str, **options: Any) -> Response | None:
+        for _ in range(_TRIES):
+            lost.clear()
+            try:
+                answer = really(url, **options)
+            except Error as error:
+                if not _CHANGED.search(error.message):
+                    raise
+                page.wait_for_timeout(_PAUSE)
+            else:
+                if not any("/ui/static/" in each for each in lost):
+                    return answer
+        raise AssertionError(f"the machine's networks changed each time that {url} was opened")
+
+    page.goto = goto  # type: ignore[method-assign]

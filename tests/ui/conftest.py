@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,17 +15,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    Error,
     Page,
     Request,
-    Response,
     expect,
     sync_playwright,
 )
 
 from taskdock.testing import running
 from taskdock.testing.dock import Dock, ServerHere
-from tests.support.browser import program
+from tests.support.browser import open_again, program
 from tests.support.builders import Dock as FakeDock
 from tests.support.hostile import HostileServer
 from tests.support.live import REPOSITORY, make_images
@@ -42,8 +39,6 @@ ARGUMENTS = (
 """Names and addresses of other hosts lead nowhere. (Playwright's routes would stop a request too,
 but they take each one through this process, and Chromium's cache away.)"""
 INSIDE = ("data", "blob")  # schemes that ask nobody
-CHANGED = ("ERR_NETWORK_CHANGED", "chrome-error:")  # what Playwright says of it
-TRIES = 6  # to open a page
 LIMIT = 60_000  # milliseconds that anything on a page may take, beside all the other tests
 expect.set_options(timeout=LIMIT)
 
@@ -103,7 +98,7 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenP
         context.on("request", lambda sent: _hear(sent, wrong))
         contexts.append(context)
         page = context.new_page()
-        _open_again(page)
+        open_again(page)
         page.on("pageerror", lambda error: wrong.append(f"a script failed: {error}"))
         page.on(
             "console",
@@ -127,32 +122,6 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenP
                 print(f"a screenshot is in {file.relative_to(REPOSITORY)}")
         context.close()
     assert wrong == []
-
-
-def _open_again(page: Page) -> None:
-    """Has `goto` open a page again that lost a script because a container's network came or went
-    meanwhile: Chromium ends every request then. A reader would reload it."""
-    lost: list[str] = []
-    page.on(
-        "requestfailed",
-        lambda sent: lost.append(sent.url) if sent.failure == "net::ERR_NETWORK_CHANGED" else None,
-    )
-    really = page.goto
-
-    def goto(url: str, **options: Any) -> Response | None:
-        for _ in range(TRIES):
-            lost.clear()
-            try:
-                answer = really(url, **options)
-            except Error as error:
-                if not any(each in error.message for each in CHANGED):
-                    raise
-            else:
-                if not any("/ui/static/" in each for each in lost):
-                    return answer
-        raise AssertionError(f"the machine's networks changed each time that {url} was opened")
-
-    page.goto = goto  # type: ignore[method-assign]
 
 
 def _hear(sent: Request, wrong: list[str]) -> None:
