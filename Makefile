@@ -52,7 +52,7 @@ format: venv-dev ## rewrite the code in the house format
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-# Five workers where there are two processors: tests with containers wait for them half of their time. The browser is fetched ahead,
+# Five workers where there are two processors: tests with containers wait for them. The browser is fetched ahead,
 # for the workers would all wait for apt-get; without one its tests are skipped, and fail in CI.
 test: venv-dev engine ## every check, and every test but those below; options in PYTEST, as in PYTEST="-k retry"
 	@scripts/test-needs chromium-headless-shell || true

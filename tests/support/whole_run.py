@@ -79,7 +79,7 @@ def _file(item: pytest.Item) -> str:
 def in_order(files: Mapping[str, bool]) -> list[str]:
     """The files as they begin: long ones, then the others, then those that need every image.
 
-    `files`: whether a file's tests need containers, whose tests wait for the engine for half of
+    `files`: whether a file's tests need containers, whose tests wait for the engine for much of
     their time; so the rest of either kind is spread over the whole run.
     """
     rest = [file for file in files if _turn(file) == 0]
