@@ -20,6 +20,7 @@ import docker
 from taskdock.base import ids
 from taskdock.base.timing.reactor import Reactor
 from taskdock.engines.docker.engine import DockerEngine
+from taskdock.engines.docker.faults import is_gone
 from taskdock.engines.docker.transports.transports import Transports, usual_transports
 from taskdock.engines.ending import ProgramExit
 from taskdock.engines.engine import Container, ContainerSpec, Engine, Program
@@ -275,13 +276,15 @@ class DockerHarness:
         return sum(self._is_there(found) for found in self._found())
 
     def _is_there(self, listed: dict[str, Any]) -> bool:
-        """Docker 20.10 may keep on its list, as dead or in the state of that moment, a container
-        that was renamed while it was being removed. It has no process and no files any more, and a
-        sweep takes it off."""
+        """A list may name containers that are not there any more. Docker 20.10 keeps one, as dead
+        or in the state of that moment, that was renamed while it was being removed: it has no
+        process and no files, and a sweep takes it off. Podman keeps those that it is removing."""
         try:
             return bool(self._api.inspect_container(listed["Id"])["State"]["Status"] != "dead")
-        except docker.errors.NotFound:
-            return False
+        except docker.errors.APIError as error:
+            if is_gone(error):
+                return False
+            raise
 
     def cpus(self) -> float | None:
         config = self.host_config()

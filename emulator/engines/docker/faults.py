@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException, Timeout
 
 from taskdock.base.errors import EngineError, EngineUnreachable, StartFailed
@@ -57,6 +57,14 @@ def of_images() -> Iterator[None]:
     except (DockerException, RequestException) as error:
         why = silence(error)
         raise EngineUnreachable(f"the Docker Engine does not answer: {why}") from error
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether the engine says that it has no such container. Podman says it with status 500 of one
+    that it is removing, and lists it still (seen with 4.3 and 5.4)."""
+    if isinstance(error, NotFound):
+        return True
+    return isinstance(error, APIError) and "no such container" in reason(error).lower()
 
 
 def reason(error: Exception) -> str:

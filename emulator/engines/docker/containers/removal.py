@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import docker
-from docker.errors import DockerException, NotFound
+from docker.errors import DockerException
 
 from taskdock.base.errors import EngineUnreachable
 from taskdock.base.timing.clock import SystemClock
@@ -19,9 +19,9 @@ def is_running(api: docker.APIClient, id: str) -> bool:
     """Raises `EngineError`."""
     try:
         return bool(api.inspect_container(id)["State"]["Running"])
-    except NotFound:
-        return False
     except (DockerException, OSError) as error:
+        if faults.is_gone(error):
+            return False
         raise faults.engine_error(error, "the container cannot be looked at") from None
 
 
@@ -37,9 +37,9 @@ def remove(api: docker.APIClient, id: str) -> None:
         try:
             api.remove_container(id, force=True, v=True)
             return
-        except NotFound:
-            return
         except (DockerException, OSError) as error:
+            if faults.is_gone(error):
+                return
             fault = faults.engine_error(error, f"the container {id[:12]} stays")
             if isinstance(fault, EngineUnreachable) or clock.monotonic() > limit:
                 raise fault from None
