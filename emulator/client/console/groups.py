@@ -17,6 +17,7 @@ import click
 
 from taskdock.base import terminal
 from taskdock.base.errors import TaskdockError
+from taskdock.base.machine import memory
 from taskdock.client.console import exits, server_option
 from taskdock.client.errors import MalformedCall, ServerUnreachable
 
@@ -226,7 +227,8 @@ class LazyGroup(Group):
         if entry is None:
             return None
         module, name = entry.place.split(":")
-        command: click.Command = getattr(import_module(f"{self.package}.{module}"), name)
+        with memory.importing():
+            command: click.Command = getattr(import_module(f"{self.package}.{module}"), name)
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

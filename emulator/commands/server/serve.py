@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from taskdock.base.errors import StartupError, TaskdockError
+from taskdock.base.machine import memory
 from taskdock.base.settings import Settings
 from taskdock.client.console import options, output
 
@@ -39,7 +40,8 @@ def serve(*, detach: bool, port_file: Path | None, **given: Any) -> None:
     if detach:
         _detach(settings, port_file, given)
         return
-    from taskdock.server import serve as server  # noqa: PLC0415 - late: only this command needs it
+    with memory.importing():
+        from taskdock.server import serve as server  # noqa: PLC0415 - late: no other needs it
 
     server.serve(settings, port_file)
 
