@@ -12,9 +12,9 @@ from taskdock.testing.dock import ServerHere
 from taskdock.web.common.endpoint import Endpoint
 from taskdock.web.ui.page import PAGES
 from tests.support.builders import Dock
+from tests.support.dashboard_paths import paths, shown, variants
 from tests.support.hostile import HostileServer
 from tests.ui.conftest import OpenPage, serious_faults
-from tests.ui.everything import paths, shown, variants
 
 pytestmark = pytest.mark.docker
 LONG = "an-oak-table-whose-name-is-as-long-as-names-of-functions-can-be-"[:63]

@@ -6,9 +6,10 @@ from urllib.parse import quote, urlencode
 
 from playwright.sync_api import expect
 
+from tests.support.dashboard_paths import VARIABLE, shown
 from tests.support.hostile import MARK, TEXT, HostileServer
 from tests.ui.conftest import OpenPage
-from tests.ui.everything import VARIABLE, judge, shown
+from tests.ui.judge import judge
 
 QUERIES = ("q", "rql", "filter", "where", "status", "function", "functionName", "tab", "next", "id")
 
