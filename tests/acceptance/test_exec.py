@@ -23,7 +23,6 @@ from taskdock.client.execution import folders, program, variables
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.waiting import eventually
 from tests.support.live import COMMAND, REPOSITORY
-from tests.support.signals import AS_IN_THE_FOREGROUND
 
 SAMPLE = REPOSITORY / "sample_functions" / "hello-world-python"
 SECONDS = 60.0
@@ -86,7 +85,7 @@ class Execution:
         **more: str,
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*AS_IN_THE_FOREGROUND, *command, "exec", *words],
+            [*command, "exec", *words],
             cwd=self.cwd,
             env=self.variables(**more),
             stdin=stdin,
@@ -273,7 +272,7 @@ def test_a_signal_is_handed_on_to_the_command(execution: Execution, number: sign
 def test_ctrl_c_at_a_terminal_reaches_the_command_once(execution: Execution) -> None:
     ours, its = pty.openpty()
     adopt = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    adopt += "os.execv(sys.argv[1], sys.argv[1:])"
+    adopt += "os.execvp(sys.argv[1], sys.argv[1:])"
     process = execution.begin(
         "--", *python(WAIT, str(execution.ready)), command=python(adopt, *COMMAND), stdin=its
     )

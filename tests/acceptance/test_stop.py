@@ -116,19 +116,8 @@ def test_a_server_whose_data_folder_is_deleted_ends_and_says_why(
 
 
 def test_a_closed_terminal_stops_a_server_in_order(start_server: StartServer) -> None:
-    with hearing_hangups():
-        server = start_server()
+    server = start_server()
 
     server.send(signal.SIGHUP)
 
     assert server.ended(SOON * 3) == 0
-
-
-@contextmanager
-def hearing_hangups() -> Iterator[None]:
-    """For what is started meanwhile: these tests may run under nohup, which a server heeds."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, before)

@@ -8,7 +8,6 @@ import shlex
 import socket
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from taskdock.client.errors import NotWritten
 from taskdock.client.servers import credentials
 from taskdock.commands import main
 from tests.support.foreign_folder import Trap, hard_link, link, mode, pipe
-from tests.support.live import REPOSITORY
+from tests.support.live import COMMAND, REPOSITORY
 from tests.support.stub_service import StubService
 
 KEYS = {
@@ -47,7 +46,7 @@ def env(data: Path, *words: str) -> Result:
 
 def evaluated(data: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """What becomes of: eval "$(taskdock env)"."""
-    words = [sys.executable, str(REPOSITORY / "cli.py"), "env", "--data-dir", str(data)]
+    words = [*COMMAND, "env", "--data-dir", str(data)]
     said = 'echo "host=$API_HOST token=$API_OAUTH_TOKEN"'
     return subprocess.run(
         ["bash", "-c", f'eval "$({shlex.join(words)})"; {said}'],

@@ -9,14 +9,13 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
-from tests.support.live import REPOSITORY
+from tests.support.live import COMMAND
 
 _SECONDS = 60.0
 _WISHES = frozenset(
@@ -40,7 +39,7 @@ def at_terminal(*words: str, typed: str = "", variables: Mapping[str, str] | Non
     """
     ours, its = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "cli.py"), *words],
+        [*COMMAND, *words],
         stdin=its,
         stdout=its,
         stderr=its,
@@ -98,7 +97,7 @@ class OpenTerminal:
         self._ours, its = pty.openpty()
         self.resize(columns=columns, lines=lines)
         self._process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY / "cli.py"), *words],
+            [*COMMAND, *words],
             stdin=its,
             stdout=its,
             stderr=its,

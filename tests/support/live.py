@@ -21,9 +21,10 @@ from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.task_client import TaskClient
 from taskdock.testing.zips import zip_of
 from tests.support.answers import watched
+from tests.support.signals import AS_IN_THE_FOREGROUND
 
 REPOSITORY = Path(__file__).parents[2]
-COMMAND = (sys.executable, str(REPOSITORY / "cli.py"))
+COMMAND = (*AS_IN_THE_FOREGROUND, sys.executable, str(REPOSITORY / "cli.py"))
 FUNCTIONS = REPOSITORY / "tests" / "acceptance" / "functions"
 
 _URL_LINE = re.compile(r"Task Service\s+(http://\S+)")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from typing import IO
 
-from tests.support.live import REPOSITORY
+from tests.support.live import COMMAND
 
 _SECONDS = 60.0
 
@@ -23,7 +22,7 @@ class Piped:
         self.notes: list[str] = []
         """Lines of its stderr."""
         self._process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY / "cli.py"), *words],
+            [*COMMAND, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
