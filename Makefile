@@ -4,8 +4,8 @@ VENV := .venv/bin
 SERVE ?=
 PYTEST ?=
 FIDELITY ?=
-LONG = $(shell grep -rl --include='test_*.py' '^pytestmark.*pytest\.mark\.long' tests)
-WHOLE_RUN := -p tests.support.whole_run --dist loadfile --no-loadscope-reorder
+# Five workers where there are two processors: tests with containers wait for them.
+WHOLE_RUN := -p tests.support.whole_run --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 # Set for another project; ours would import its modules, or another Python's.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
@@ -52,17 +52,18 @@ format: venv-dev ## rewrite the code in the house format
 	$(VENV)/ruff format .
 	$(VENV)/ruff check --fix .
 
-# Five workers where there are two processors: tests with containers wait for them. The browser is fetched ahead,
-# for the workers would all wait for apt-get; without one its tests are skipped, and fail in CI.
+# The browser is fetched ahead, for the workers would all wait for apt-get; without one its tests are skipped, and
+# fail in CI.
 test: venv-dev engine ## every check, and every test but those below; options in PYTEST, as in PYTEST="-k retry"
 	@scripts/test-needs chromium-headless-shell || true
-	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 5 --make-images $(LONG:%=--ignore=%) $(PYTEST)
+	$(VENV)/python -m pytest $(WHOLE_RUN) --make-images usual -m "not long" -p no:schemathesis --ignore tests/fuzz \
+	    $(PYTEST)
 
 test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis tests/unit tests/shape $(PYTEST)
 
-test-long: venv-dev engine ## whole projects in environments of their own, thirty kills, made-up requests; 5 to 10 minutes
-	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 $(LONG) $(PYTEST)
+test-long: venv-dev engine ## kills, floods, broken engines, whole projects, every runtime; XX minutes
+	$(VENV)/python -m pytest $(WHOLE_RUN) --make-images every -m long $(PYTEST)
 
 test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; 3 to 8 minutes
 	@scripts/make-bounds-venv

@@ -13,7 +13,7 @@ from taskdock.testing import Dock, Settings, running
 from taskdock.testing.coverage import Counted, collect
 from tests.support.live import make_images
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 RUNTIMES = ("python3.9", "python3.11", "python3.13", "python3.14", "nodejs20.x", "nodejs24.x")
 

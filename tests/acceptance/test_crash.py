@@ -18,7 +18,7 @@ from tests.acceptance.conftest import StartServer
 from tests.support.held import LIMIT, held
 from tests.support.live import LiveServer, TaskService, source
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 TASKS = 40
 PLACES = 4

@@ -19,7 +19,7 @@ from tests.support.live import COMMAND, REPOSITORY, LiveServer
 from tests.support.people import Person
 from tests.support.sdk import npm_install
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 SAMPLES = REPOSITORY / "sample_functions"
 OWN = {

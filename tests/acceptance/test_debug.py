@@ -22,7 +22,7 @@ from tests.support.aws import lambda_client
 from tests.support.debug_clients import AdapterClient, InspectorClient
 from tests.support.live import COMMAND, LiveServer, ask, make_images
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 PYTHON = """\
 import os

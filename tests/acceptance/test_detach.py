@@ -14,6 +14,8 @@ import pytest
 from taskdock.testing.waiting import eventually
 from tests.support.live import COMMAND, ask
 
+pytestmark = pytest.mark.long
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -33,7 +33,7 @@ from tests.acceptance.conftest import StartServer
 from tests.support.live import COMMAND, REPOSITORY
 from tests.support.parts import missing
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 """For what has nothing to do with the engine, and is quicker without."""

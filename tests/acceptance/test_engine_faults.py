@@ -18,7 +18,7 @@ from tests.acceptance.conftest import StartServer
 from tests.support.engine_door import EngineDoor
 from tests.support.live import LiveServer, ask
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 CODE = {
     "main.py": """import time

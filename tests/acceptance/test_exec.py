@@ -24,6 +24,8 @@ from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.waiting import eventually
 from tests.support.live import COMMAND, REPOSITORY
 
+pytestmark = pytest.mark.long
+
 SAMPLE = REPOSITORY / "sample_functions" / "hello-world-python"
 SECONDS = 60.0
 

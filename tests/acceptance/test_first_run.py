@@ -13,7 +13,12 @@ import pytest
 from tests.engines.rows import record
 from tests.support.checkout import copy_checkout, kill_all, running, until
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.usefixtures("images")]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.long,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("images"),
+]
 
 COMPLETE = "   status    complete\n"
 

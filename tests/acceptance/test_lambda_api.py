@@ -21,7 +21,7 @@ from tests.acceptance.conftest import StartServer
 from tests.support.aws import lambda_client
 from tests.support.live import REPOSITORY, LiveServer, TaskService, source, zipped
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 ROLE = "arn:aws:iam::123456789012:role/any"
 AWS = Path(sys.executable).parent / "aws"

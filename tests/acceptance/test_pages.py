@@ -22,7 +22,7 @@ from tests.harness.page import Example, Use, examples
 from tests.support.checkout import ROOT
 from tests.support.live import make_images
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(300)]
 
 README = examples(ROOT / "README.md")
 PAGES = ("docs/clients.md", "docs/lambda-api.md", "docs/doctor.md", "docs/doubles.md")

@@ -9,7 +9,7 @@ from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
 from tests.support.live import TaskService, source
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 PLACES = 8
 TASKS = 40

@@ -17,7 +17,7 @@ from taskdock.lambdas.functions.runtimes import Runtime
 from taskdock.testing.task_client import Json
 from tests.support.live import LiveServer, TaskService, make_images, source
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 LARGEST_RESULT = 6 * 1024 * 1024 + 100  # bytes
 ID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"

@@ -18,7 +18,7 @@ from tests.acceptance.conftest import StartServer
 from tests.support.held import LIMIT, Held, held
 from tests.support.live import LiveServer, ask, source
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(300)]
 
 SWEEP = r"GET \S+/containers/json"
 VERSION = r"GET (/\S+)?/version"

@@ -16,7 +16,7 @@ from taskdock.engines.images import ImageRequest
 from taskdock.lambdas.functions import runtimes
 from taskdock.lambdas.functions.runtimes import Runtime
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(900)]
 
 ENV = {
     "LANG": "en_US.UTF-8",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from taskdock.base.files import user_folders
 
+LONG = "make test-long"
 OTHER = "make test-engines"
 VM = "make test-vm"
 
@@ -35,21 +36,23 @@ ROWS = {
     "first start": Row("its first start ever: the bridge's description names no gateway"),
     "API 1.52": Row("a proxy that leaves out what API 1.52 (Docker 29) leaves out"),
     "not root": Row("a user who is not root, with the group of the engine's socket"),
-    "host-gateway-ip": Row("`host-gateway-ip` set: not the bridge's own address"),
-    "another bridge": Row("`bip` set: the bridge has other addresses than usual"),
-    "firewall drops": Row("a firewall that drops what comes from the bridge, as ufw's does"),
-    "firewall rejects": Row("a firewall that refuses what comes from the bridge"),
-    "another network": Row("the engine in another network namespace, as a rootless one is"),
-    "no bridge": Row('`"bridge": "none"`'),
-    "TCP": Row("the engine's address is tcp://127.0.0.1:2375"),
-    "no control group of memory": Row("the control group for memory is switched off"),
-    "loop devices run out": Row("no loop device is to be had any more, once the server runs"),
-    "lost login helper": Row("docker's configuration names a helper for logins that is not there"),
-    "docker context": Row("the current docker context is an address by ssh"),
-    "long path": Row("a data folder whose path is too long for SQLite"),
+    "host-gateway-ip": Row("`host-gateway-ip` set: not the bridge's own address", LONG),
+    "another bridge": Row("`bip` set: the bridge has other addresses than usual", LONG),
+    "firewall drops": Row("a firewall that drops what comes from the bridge, as ufw's does", LONG),
+    "firewall rejects": Row("a firewall that refuses what comes from the bridge", LONG),
+    "another network": Row("the engine in another network namespace, as a rootless one is", LONG),
+    "no bridge": Row('`"bridge": "none"`', LONG),
+    "TCP": Row("the engine's address is tcp://127.0.0.1:2375", LONG),
+    "no control group of memory": Row("the control group for memory is switched off", LONG),
+    "loop devices run out": Row("no loop device is to be had any more, once the server runs", LONG),
+    "lost login helper": Row(
+        "docker's configuration names a helper for logins that is not there", LONG
+    ),
+    "docker context": Row("the current docker context is an address by ssh", LONG),
+    "long path": Row("a data folder whose path is too long for SQLite", LONG),
     "no home": Row("a user without a home"),
     "unwritable home": Row("a home that cannot be written"),
-    "few open files": Row("`ulimit -n 64`"),
+    "few open files": Row("`ulimit -n 64`", LONG),
     "slow registry": Row("a registry that takes 0.6 s for each answer"),
     "silent registry": Row("a registry that goes silent in the middle of a layer"),
     "Docker of trixie": Row("the engine of Debian 13, on this machine's kernel", OTHER),

@@ -12,7 +12,7 @@ from taskdock.testing.waiting import eventually
 from tests.engines.conftest import StartEngine
 from tests.support.live import LiveServer, ask
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 CODE = """import time
 

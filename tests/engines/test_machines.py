@@ -16,7 +16,7 @@ from tests.engines.rows import record
 from tests.support.live import COMMAND, REPOSITORY
 from tests.support.own_engine import OwnEngine, search_path
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 SAMPLE = REPOSITORY / "sample_functions" / "hello-world-python"
 LOOPS = ("/dev/loop-control",)

@@ -14,7 +14,7 @@ from tests.engines.demo import shown
 from tests.engines.rows import record
 from tests.support.own_engine import OwnEngine
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.long]
 
 TCP = "tcp://127.0.0.1:2375"
 

@@ -28,7 +28,7 @@ from tests.support.aws import ROLE, lambda_client, refused
 from tests.support.live import LiveServer, TaskService, make_images
 from tests.support.live_dock import LiveDock
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(600)]
 
 REGION = "eu-west-3"
 OPTIONS = (

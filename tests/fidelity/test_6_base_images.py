@@ -36,7 +36,7 @@ from tests.support.live import TaskService, make_images, zipped
 from tests.support.live_dock import LiveDock
 from tests.support.workshop import Workshop, tar_of
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(600)]
 
 FAMILIES = {"python": "python3.13", "nodejs": "nodejs22.x", "provided": "provided.al2023"}
 STANDINS = {"python": "python:3.13", "nodejs": "nodejs:22", "provided": "provided:al2023"}

@@ -36,7 +36,7 @@ from tests.acceptance.conftest import engine, images  # noqa: F401
 from tests.support.live import LiveServer, TaskService, zipped
 from tests.support.people import Person
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(300)]
 
 HOSTILE = Path(__file__).parent / "hostile" / "main.py"
 GRACE = 30.0  # seconds beyond the time limit, for a machine with much to do

@@ -17,6 +17,8 @@ from taskdock.client.servers import credentials
 from taskdock.testing import FakeEngine, ManualClock, Settings, running
 from tests.support.pytest_project import PytestProject
 
+pytestmark = pytest.mark.long
+
 HEAVY = ("flask", "requests", "docker", "pydantic", "peewee", "click", "boto3", "taskdock.server")
 LOADED = """\
 import sys, pytest

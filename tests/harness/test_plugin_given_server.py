@@ -16,6 +16,8 @@ from taskdock.testing import FakeEngine, Settings, running
 from tests.support.doubles import from_container
 from tests.support.pytest_project import PytestProject
 
+pytestmark = pytest.mark.long
+
 OF_EACH_KIND = """\
 import pytest
 def test_any(taskdock): pass

@@ -44,7 +44,7 @@ from tests.support.addresses import own_address
 from tests.support.engine_harness import HANGS, Behaviour, DockerHarness, run
 from tests.support.live import LiveServer
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(300)]
 
 MB = 1024 * 1024
 Built = Callable[..., str]

@@ -14,7 +14,7 @@ from taskdock.engines.docker.locate import find_engine
 from tests.support.foreign_folder import mode
 from tests.support.live import LiveServer, make_images
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(300)]
 
 SHOWS_ITS_CODE = """
 import os

@@ -16,7 +16,7 @@ from tests.acceptance.conftest import engine, images  # noqa: F401
 from tests.support import live
 from tests.support.live import LiveServer, ask
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(240)]
 
 ENVIRONMENTS = 8
 HOLDS = """

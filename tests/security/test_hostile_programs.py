@@ -25,7 +25,7 @@ from tests.security.test_containers import Built, built, told  # noqa: F401
 from tests.support.engine_harness import HANGS, DockerHarness, run
 from tests.support.live_dock import LiveDock
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.docker, pytest.mark.long, pytest.mark.timeout(300)]
 
 _TRIES = """
 import ctypes, errno, json, os, pathlib, socket, struct, subprocess

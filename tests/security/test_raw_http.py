@@ -24,7 +24,7 @@ from tests.support.endpoints import OPERATIONS
 from tests.support.made_up_http import Answer
 from tests.support.watched_server import WatchedServer
 
-pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fuzz, pytest.mark.long, pytest.mark.timeout(240)]
 
 MB = 1024 * 1024
 GROWTH = 24 * MB

@@ -31,6 +31,8 @@ from tests.support.checkout import tiny_project
 from tests.support.live import REPOSITORY
 from tests.support.parts import missing
 
+pytestmark = pytest.mark.long
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

@@ -59,7 +59,7 @@ def test_past_its_limit_a_run_ends_in_order_and_names_what_hung(
 
 def test_the_images_of_a_run_are_not_made_beyond_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_run, "COMMAND", ("sh", "-c", "exec sleep 1000"))
-    images = whole_run.Images()
+    images = whole_run.Images(["python3.11"])
 
     images.pytest_sessionstart()
     images.pytest_sessionfinish()

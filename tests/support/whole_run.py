@@ -1,4 +1,5 @@
-"""A pytest plugin for the whole suite on several workers; `make test` loads it with -p.
+"""A pytest plugin for the whole suite on several workers; `make test` and `make test-long` load it
+with -p.
 
 All tests of a file run on one worker (xdist's --dist loadfile). Slow files begin first; files whose
 tests wait for containers and files whose tests use the processors take turns. The images that some
@@ -14,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 
 import pytest
 
@@ -25,16 +26,19 @@ LIMIT = 44 * 60.0  # seconds for all tests together
 GRACE = 60.0  # seconds for what tests have open, once they were told to stop
 
 FIRST = (
-    "tests/acceptance/test_kill.py",
-    "tests/fuzz/",
-    "tests/fidelity/test_9_hostile_functions.py",
     "tests/acceptance/test_crash.py",
+    "tests/fidelity/test_9_hostile_functions.py",
     "tests/engines/test_surroundings.py",
-    "tests/contract/test_engine_contract.py",
     "tests/acceptance/test_credentials.py",
+    "tests/launcher/test_build.py",
+    "tests/acceptance/test_kill.py",
+    "tests/harness/test_pipelines.py",
     "tests/acceptance/test_pages.py",
+    "tests/fuzz/",
+    "tests/security/test_raw_http.py",
     "tests/acceptance/test_exec.py",
     "tests/acceptance/test_debug.py",
+    "tests/contract/test_engine_contract.py",
     "tests/ui/",
 )
 """Files that take long for the number of their tests, the longest first."""
@@ -54,14 +58,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"that all tests may take together; {LIMIT:.0f} if not given",
     )
     group.addoption(
-        "--make-images", action="store_true", help="make every stand-in while tests run"
+        "--make-images", choices=("usual", "every"), help="make these stand-ins while tests run"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Limit(config.getoption("limit")), "limit")
-    if config.getoption("make_images") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Images(), "images")
+    which = config.getoption("make_images")
+    if which and not hasattr(config, "workerinput"):
+        others = [each.id for each in runtimes.known().values() if each.standin]
+        images = Images([*WANTED, *(others if which == "every" else ())])
+        config.pluginmanager.register(images, "images")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,14 +106,16 @@ def _turn(file: str) -> int:
 
 
 class Images:
-    """Makes every stand-in beside the tests. A test that needs one makes sure of it, and says why
-    it cannot be made; so nothing of that is said here.
+    """Makes stand-ins beside the tests. A test that needs one makes sure of it, and says why it
+    cannot be made; so nothing of that is said here.
     """
 
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._ids = list(dict.fromkeys(ids))
+
     def pytest_sessionstart(self) -> None:
-        others = [runtime.id for runtime in runtimes.known().values() if runtime.standin]
         self.making = subprocess.Popen(
-            [*COMMAND, "images", *dict.fromkeys([*WANTED, *others])],
+            [*COMMAND, "images", *self._ids],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
