@@ -19,6 +19,7 @@ from collections.abc import Generator, Mapping, Sequence
 
 import pytest
 
+from taskdock.base.machine import memory
 from taskdock.lambdas.functions import runtimes
 from tests.support.live import COMMAND
 
@@ -69,6 +70,15 @@ def pytest_configure(config: pytest.Config) -> None:
         others = [each.id for each in runtimes.known().values() if each.standin]
         images = Images([*WANTED, *(others if which == "every" else ())])
         config.pluginmanager.register(images, "images")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: the garbage collector need not look through it."""
+    with memory.importing():
+        collected = yield
+    memory.keep()
+    return collected
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Around imports of much code. What modules make stays, so that the garbage collector finds
-    nothing in it, but takes a sixth of the time in which the server is imported."""
+    """Around imports of much code. The garbage collector finds nothing in what modules make, since
+    it stays, and would take a sixth of the time in which the server is imported."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import click
 
 from taskdock.base.files import user_folders
+from taskdock.base.machine import memory
 from taskdock.base.settings import ImageChoice
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.console import exits, options, server_option
 from taskdock.client.demo import hello_worlds, show
 from taskdock.client.servers import address
 from taskdock.client.servers.local_server import own_command
-from taskdock.server import provision
 
 
 @click.command()
@@ -56,7 +57,7 @@ def demo(
     if port is not None and not ui:
         raise click.UsageError("--port is for the server of --ui: add --ui")
     command = [*("env", f"TASKDOCK_IMAGES={choice.value}"), *own_command()]
-    build_image = partial(provision.build_sample_image, choice=choice)
+    build_image = partial(_build_image, choice=choice)
     clock = SystemClock()
     if ui:
         good = show.run(
@@ -76,3 +77,10 @@ def demo(
             clock=clock,
         )
     sys.exit(exits.OK if good else exits.FAILED)
+
+
+def _build_image(folder: Path, *, show: Callable[[str], object], choice: ImageChoice) -> str:
+    with memory.importing():
+        from taskdock.server import provision  # noqa: PLC0415 - late: the server is started before
+
+    return provision.build_sample_image(folder, choice, show)
