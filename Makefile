@@ -62,8 +62,8 @@ test: venv-dev engine ## every check, and every test but those below; options in
 test-fast: venv-dev ## unit tests and the rules of the house, without a server; under a minute
 	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 3 -p no:schemathesis tests/unit tests/shape $(PYTEST)
 
-test-long: venv-dev engine ## kills, floods, broken engines, whole projects, every runtime; XX minutes
-	$(VENV)/python -m pytest $(WHOLE_RUN) --make-images every -m long $(PYTEST)
+test-long: venv-dev engine ## kills, floods, broken engines, whole projects, every runtime; about 20 minutes
+	$(VENV)/python -m pytest $(WHOLE_RUN) --numprocesses 4 --make-images every -m long $(PYTEST)
 
 test-bounds: venv-dev ## unit, service and SDK tests with the lowest versions that pyproject.toml allows; 3 to 8 minutes
 	@scripts/make-bounds-venv

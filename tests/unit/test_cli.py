@@ -572,6 +572,24 @@ def test_a_server_that_does_not_stop_is_killed(stub: StubService, tmp_path: Path
     assert server.exit_code == -signal.SIGKILL
 
 
+BUSY = """
+import signal, sys, time
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+print("  Task Service  " + sys.argv[1], flush=True)
+while signal.SIGTERM not in signal.sigpending():
+    time.sleep(0.01)
+sys.exit(len(signal.sigpending()))
+"""
+
+
+def test_a_hurry_at_the_moment_of_a_stop_is_not_lost(stub: StubService, tmp_path: Path) -> None:
+    """A server takes no signal for a moment while it starts or works hard."""
+    with start(BUSY, stub.url, data_dir=tmp_path) as server:
+        server.hurry()
+
+    assert server.exit_code == 2  # signals
+
+
 def test_a_server_that_does_not_start_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import sleep
 from types import TracebackType
@@ -37,6 +38,9 @@ _SECONDS_FOR_ANOTHER = 600  # to wait for another server of the same data folder
 _SECONDS_BETWEEN = 5
 _PAUSE = 0.1
 
+_HURRY = signal.SIGINT
+"""Another signal than that of a stop, which may be sent at the same moment: of two equal ones that
+the server has not taken yet, the kernel delivers one."""
 _MAIN = f"{IMPORT} from taskdock.commands import main; main(prog_name='taskdock')"
 _OF_A_DEMO = ("--log-level", "WARNING", "--auth", "open")
 """Options of a server whose callers carry no credentials."""
@@ -97,7 +101,7 @@ class LocalServer:
             start_new_session=True,
             env={**os.environ, **self._variables},
         )
-        self._hurry = self._process.terminate
+        self._hurry = partial(self._process.send_signal, _HURRY)
         try:
             self._start(self._clock.monotonic() + _SECONDS_TO_START)
         except BaseException:

@@ -83,4 +83,4 @@ def _build_image(folder: Path, *, show: Callable[[str], object], choice: ImageCh
     with memory.importing():
         from taskdock.server import provision  # noqa: PLC0415 - late: the server is started before
 
-    return provision.build_sample_image(folder, choice, show)
+    return provision.build_sample_image(folder, choice=choice, show=show)
