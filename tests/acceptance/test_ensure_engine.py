@@ -71,7 +71,8 @@ class Machine:
         file.chmod(0o755)
 
     def has_engine(self, folder: str = "bin", *, answers: bool = True) -> None:
-        self.put(folder, "dockerd", DOCKERD.format(python=sys.executable, folder=self.folder))
+        python = os.path.realpath(sys.executable)  # a first line cannot have a path with a space
+        self.put(folder, "dockerd", DOCKERD.format(python=python, folder=self.folder))
         if answers:
             self.answer()
 
@@ -87,7 +88,7 @@ class Machine:
     def ensuring(self, *, hidden: str = "", before: str = ":") -> Iterator[Popen[str]]:
         """`ensure-engine`, after `before`, where the programs in `hidden` are missing."""
         begin = BEGIN.format(folder=self.folder, hidden=hidden)
-        script = f"{begin}\n{before}\nexec {ROOT}/scripts/ensure-engine"
+        script = f"{begin}\n{before}\nexec '{ROOT}/scripts/ensure-engine'"
         alone = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         kept = {name: os.environ[name] for name in os.environ if not name.startswith("DOCKER_")}
         environment = {**kept, "HOME": str(self.folder / "home")}
