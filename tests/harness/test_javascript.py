@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,11 @@ class Project:
         own = self.folder / "node_modules" / "@taskdock"
         own.mkdir(parents=True)
         (folder / "packed" / "package").rename(own / "test")
+        self._taskdock = folder / "my tools" / "taskdock"
+        self._taskdock.parent.mkdir()
+        words = shlex.join([sys.executable, str(REPOSITORY / "cli.py")])
+        self._taskdock.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        self._taskdock.chmod(0o755)
 
     def start(self, runner: str, *words: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -85,11 +91,10 @@ class Project:
     def variables(self, **more: str) -> dict[str, str]:
         own = ("TASKDOCK_", "AWS_", "API_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-        command = f"{sys.executable} {REPOSITORY / 'cli.py'}"
         return {
             **kept,
             "XDG_CACHE_HOME": str(self.cache),
-            "TASKDOCK_COMMAND": command,
+            "TASKDOCK_COMMAND": str(self._taskdock),
             "NO_COLOR": "1",
             "CI": "1",
             **more,

@@ -4,6 +4,7 @@
 // and also when the runner is killed: then `taskdock exec` removes everything that it has made.
 
 const { spawn } = require('node:child_process');
+const { existsSync } = require('node:fs');
 
 const MARK = 'taskdock-variables ';
 const REPORT = `
@@ -17,7 +18,8 @@ const KEPT = 20_000; // characters of what the server has said, from its end
 /** The ways in which `taskdock` may be called, the first that is there being taken. */
 function commands() {
   const named = process.env.TASKDOCK_COMMAND?.trim();
-  return named ? [named.split(/\s+/)] : [['taskdock'], ['uvx', 'taskdock']];
+  if (!named) return [['taskdock'], ['uvx', 'taskdock']];
+  return [existsSync(named) ? [named] : named.split(/\s+/)]; // a path may have spaces
 }
 
 async function start(options = {}) {
@@ -61,7 +63,7 @@ function begin([program, ...words], { cwd }) {
     let output = '';
     let said = '';
     child.on('error', error => {
-      if (error.code === 'ENOENT' && !(cwd && !exists(cwd))) resolve(undefined);
+      if (error.code === 'ENOENT' && !(cwd && !existsSync(cwd))) resolve(undefined);
       else reject(new Error(`${program} cannot be run: ${error.message}`));
     });
     child.stdin.on('error', () => {}); // it has ended already
@@ -85,10 +87,6 @@ function begin([program, ...words], { cwd }) {
       ),
     );
   });
-}
-
-function exists(folder) {
-  return require('node:fs').existsSync(folder);
 }
 
 /** Resolves when nothing of the server is left. */
