@@ -23,7 +23,7 @@ from taskdock.base.machine import memory
 from taskdock.lambdas.functions import runtimes
 from tests.support.live import COMMAND
 
-LIMIT = 44 * 60.0  # seconds for all tests together
+LIMIT = 34 * 60.0  # seconds for all tests together
 GRACE = 60.0  # seconds for what tests have open, once they were told to stop
 
 FIRST = (
