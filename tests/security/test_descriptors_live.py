@@ -81,7 +81,7 @@ def test_functions_that_hold_all_connections_they_can_get_keep_nobody_out(
     service.warm_up("oak", {"n": 0})
     with ThreadPoolExecutor(ENVIRONMENTS) as callers:
         held = [
-            callers.submit(_execute, server, "holds", {"seconds": 8}) for _ in range(ENVIRONMENTS)
+            callers.submit(_execute, server, "holds", {"seconds": 25}) for _ in range(ENVIRONMENTS)
         ]
         eventually(lambda: _holding(server) == ENVIRONMENTS, "all of them hold connections")
 
@@ -90,7 +90,7 @@ def test_functions_that_hold_all_connections_they_can_get_keep_nobody_out(
             health = ask("GET", f"{service.url}/health", timeout=10)
             seen.append((health.status_code, _execute(server, "oak", {"n": 1}).get("status")))
 
-        assert len(seen) > 1  # how many more, is the machine's to say
+        assert len(seen) >= 10
         assert set(seen) <= {(200, "complete"), (503, "complete")}, seen
     assert server.runs
     told = [line for line in server.log.splitlines() if "files" in line]
