@@ -19,9 +19,8 @@ def told(dock: Dock) -> str | None:
     if answer.status_code == 200:
         return None
     assert answer.status_code == 503, answer.text
-    (trouble,) = answer.json()["troubles"]
-    assert trouble["name"] == "data folder"
-    return str(trouble["reason"])
+    reasons = {trouble["name"]: trouble["reason"] for trouble in answer.json()["troubles"]}
+    return reasons.get("data folder")  # a loop whose turn came first has a trouble of its own
 
 
 def delete(folder: Path) -> None:
@@ -66,10 +65,10 @@ def test_what_was_accepted_is_in_the_folder_wherever_it_was_moved(dock: Dock) ->
     data.rename(moved)
     reason = dock.eventually(lambda: told(dock))
     assert dock.post("/", {"functionName": "walnut-table"}).status_code == 503
-    (trouble,) = dock.call("GET", "/status", base="").json()["troubles"]
+    troubles = dock.call("GET", "/status", base="").json()["troubles"]
     dock.stop()
 
-    assert (trouble["name"], trouble["reason"]) == ("data folder", reason)
+    assert ("data folder", reason) in [(each["name"], each["reason"]) for each in troubles]
     again = Dock(moved)
     assert {task["id"] for task in again.get("/").json()["data"]} == set(accepted)
     assert {again.status(task) for task in accepted} == {"new"}

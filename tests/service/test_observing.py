@@ -130,7 +130,7 @@ def test_a_schedule_tells_its_next_runs_and_the_latest_result(timed_dock: Dock) 
     body = {"functionName": "walnut-table", "interval": 60, "data": {"legs": 4}}
     schedule = timed_dock.post("/schedules", body).json()
 
-    (first,) = timed_dock.service.tasks()
+    (first,) = timed_dock.eventually(timed_dock.service.tasks)
     timed_dock.finish(first["id"])
     (shown,) = look(timed_dock, "/schedules")["data"]
     assert shown["schedule"]["id"] == schedule["id"]

@@ -475,6 +475,7 @@ def test_many_moves_and_resets_leave_threads_for_others(timed_dock: Dock) -> Non
     gate = Gate()
     timed_dock.deploy(lambda event, runtime: gate.pass_(runtime))
     timed_dock.service.create("walnut-table")
+    timed_dock.eventually(lambda: gate.waiting)  # else moves end before it begins
     moves = [("/clock", {"advance": 1}), ("/reset", {"grace": 60})]
 
     def call(number: int) -> int:

@@ -266,8 +266,9 @@ HOUR = 3600.0
 
 
 def set_clock(dock: Dock, seconds: float) -> None:
-    """To so much after noon; no time passes."""
+    """To so much after noon, once each task that was made has begun; no time passes."""
     assert isinstance(dock.clock, ManualClock)
+    dock.eventually(lambda: dock.get("/?eq(status,new)").json()["data"] == [])
     dock.clock.set(NOON + timedelta(seconds=seconds))
     dock.emulator.tasks.scheduler.wake()
     dock.jump(0)

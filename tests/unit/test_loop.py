@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from taskdock.base.notices import Notices
 from taskdock.base.timing.clock import Clock
 from taskdock.base.timing.loop import Loop
@@ -38,3 +40,29 @@ def test_a_failure_that_stays_the_same_is_told_once() -> None:
     assert told == [
         ("loop_failed", {"loop": "unsteady", "error": error}) for error in (same, same, another)
     ]
+
+
+class LateToBegin(Loop):
+    """The machine gives its thread no time at first."""
+
+    turns = 0
+
+    def _run(self) -> None:
+        time.sleep(0.1)
+        super()._run()
+
+    def run_once(self) -> float:
+        self.turns += 1
+        return 5.0
+
+
+def test_a_clock_that_is_moved_right_after_the_start_knows_the_loop() -> None:
+    clock = ManualClock()
+    late = LateToBegin(clock, Notices())
+
+    late.start()
+    clock.jump(5)
+    turns = late.turns
+    late.stop()
+
+    assert turns >= 1

@@ -34,6 +34,7 @@ class Loop:
         self._notices = notices
         self._wake = Signal()
         self._stopping = threading.Event()
+        self._has_begun = threading.Event()
         self._thread: threading.Thread | None = None
 
     def run_once(self) -> float:
@@ -42,10 +43,12 @@ class Loop:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Starts the thread, a daemon named `name`."""
+        """Starts the thread, a daemon named `name`. From when this returns on, a clock that is
+        moved knows the thread."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             self._thread.start()
+            self._has_begun.wait()
 
     def wake(self) -> None:
         """Has `run_once` called now, or right after the call that is under way. For any thread."""
@@ -62,9 +65,8 @@ class Loop:
         pause, published = 0.0, ""
         clock, machine = self._clock, SystemClock()
         while True:
-            # A clock that a test moves knows this thread from its first wait on: before that,
-            # the thread has not read the time.
-            clock.wait(self._wake, pause)
+            clock.wait(self._wake, pause)  # the first wait is over at once
+            self._has_begun.set()
             if self._stopping.is_set():
                 return
             self._wake.clear()
