@@ -38,6 +38,11 @@ while True:
     caller.close()
 """
 
+# This Python, which says that it is an older one.
+OLD_PYTHON = f"""#!/bin/sh
+exec '{sys.executable}' -c "import sys; sys.version_info = (3, 9); exec(sys.argv[1])" "$2"
+"""
+
 # Installs what stands ready in a folder.
 APT_GET = """#!/bin/sh
 echo "$*" >> "{folder}/apt-get.log"
@@ -118,6 +123,23 @@ def test_an_engine_that_is_stopped_is_started(machine: Machine) -> None:
     assert code == 0, said
     assert "starting the Docker Engine: dockerd, with its log in" in said
     assert "for 60 s at most" in said
+    assert said.endswith("using the Docker Engine at unix:///var/run/docker.sock\n")
+
+
+@pytest.mark.parametrize(
+    "python3",
+    ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec nowhere/python3\n", OLD_PYTHON],
+    ids=["broken", "none", "old"],
+)
+def test_another_python_is_taken_where_the_first_cannot_do_it(
+    machine: Machine, python3: str
+) -> None:
+    machine.has_engine()
+    machine.put("bin", "python3", python3)
+
+    code, said = machine.ensure()
+
+    assert code == 0, said
     assert said.endswith("using the Docker Engine at unix:///var/run/docker.sock\n")
 
 

@@ -345,13 +345,17 @@ def test_the_command_says_why_there_is_none(
 ) -> None:
     monkeypatch.setattr(os, "environ", environment)
 
-    assert locate.main(system(os.environ)) == 1
+    assert locate.main(system(os.environ)) == 10
     assert "no such socket" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("host", "code"),
-    [("unix://{home}/system-docker.sock", 1), ("unix://{home}/other.sock", 2), ("ssh://me@far", 2)],
+    [
+        ("unix://{home}/system-docker.sock", 10),
+        ("unix://{home}/other.sock", 11),
+        ("ssh://me@far", 11),
+    ],
 )
 def test_the_command_tells_an_engine_to_be_started_from_one_elsewhere(
     host: str,

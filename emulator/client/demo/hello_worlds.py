@@ -19,6 +19,7 @@ from typing import Any
 import click
 
 from taskdock.base.errors import EngineError, TaskdockError
+from taskdock.base.machine import threads
 from taskdock.base.timing.clock import Clock
 from taskdock.client import follow
 from taskdock.client.api import FUNCTION_FAILED, Json, TaskService
@@ -34,7 +35,7 @@ DATA = {"name": "Ada"}
 
 # Long, because the first run may pull or build an image for each runtime.
 _SECONDS_TO_RUN = 1800
-_PAUSE = 0.2
+_PAUSE = 0.05
 # The log of a sample that failed is cut to its end, so that a traceback does not fill the screen.
 _LINES_OF_FAILED = 3
 _WIDTH_OF_FAILED = 100
@@ -152,11 +153,14 @@ def run(
         _step("1. Start a server")
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, leave)  # raises an exception, so that the server is stopped
+        ahead = _build_ahead(build)
         server = LocalServer(server_command, data_dir=data_dir, clock=clock, on_line=show)
         try:
             with server, _calling(server.url) as service:
                 _say("", f"it keeps its files in {data_dir}")
-                complete = Demo(service, clock=clock, build_image=build).run()
+                complete = Demo(
+                    service, clock=clock, build_image=lambda folder: ahead[folder.name]()
+                ).run()
                 _step("5. Stop the server")
         except ServerUnreachable as error:
             code = f"it ended with exit code {server.exit_code}"
@@ -166,6 +170,15 @@ def run(
         stopped = server.exit_code == 0
         _say("", "stopped" if stopped else f"it ended with exit code {server.exit_code}")
         return complete and stopped
+
+
+def _build_ahead(build: Callable[[Path], str]) -> dict[str, Callable[[], str]]:
+    """Begins to build the samples' images while the server starts. By sample: a function that waits
+    for the image's tag."""
+    return {
+        name: threads.begin(partial(build, samples.folder_of(name)), name=f"image {name}")
+        for name in filter(samples.needs_image, SAMPLES)
+    }
 
 
 def measured(lines: Sequence[str]) -> tuple[str | None, str | None]:

@@ -29,16 +29,21 @@ def sample_runtimes() -> list[str]:
     return sorted(named - {None})
 
 
+def folder_of(name: str) -> Path:
+    """Where a sample is on this machine."""
+    return resources.folder(FOLDER) / name
+
+
 def needs_image(name: str) -> bool:
     """Whether a sample is a container image, which has to be built first."""
-    return (resources.folder(FOLDER) / name / "Dockerfile").is_file()
+    return (folder_of(name) / "Dockerfile").is_file()
 
 
 def deploy_sample(
     service: TaskService, name: str, build_image: Callable[[Path], str]
 ) -> Deployment:
     """Deploys one sample; `build_image` is called with its folder if it is a container image."""
-    folder = resources.folder(FOLDER) / name
+    folder = folder_of(name)
     given = {"image": build_image(folder)} if needs_image(name) else {}
     config = task_config.read(
         folder / task_config.FILE_NAME,

@@ -25,6 +25,7 @@ from typing import IO
 from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files
 from taskdock.base.files.own_folder import LOCK
+from taskdock.base.machine import threads
 from taskdock.base.resources import IMPORT, PACKAGE
 from taskdock.base.settings import LIFELINE
 from taskdock.base.timing.clock import Clock
@@ -223,12 +224,4 @@ def _reader(stream: IO[str] | None, take: Take) -> threading.Thread:
             for line in stream:
                 take(line.rstrip())
 
-    thread = threading.Thread(target=read, daemon=True)
-    # The thread inherits the mask. A signal that the kernel gave it would not wake the main thread,
-    # whose handlers have to run.
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        thread.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-    return thread
+    return threads.start(read, name="reader")

@@ -1,7 +1,8 @@
 """Finds the Docker Engine of this machine; knows where engines listen, not how to use one.
 
-`python -m taskdock.engines.docker.locate` prints the address, or says why there is none: exit 1, or
-2 where another engine than this machine's own was asked for, so that starting one would not help.
+`python -m taskdock.engines.docker.locate` prints the address, or says why there is none: exit 10,
+or 11 where another engine than this machine's own was asked for, so that starting one is no help.
+Python itself has no such statuses: a Python which cannot do it is told from a missing engine.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NOWHERE = Path("/nonexistent")  # Debian's word for the home of who has none
 HTTP_PORT = 2375  # where an engine listens on TCP when its address names no port
 
 _HERE = "taskdock needs an engine on this machine, at unix:// or tcp://"
-_START_ONE, _ASKED_ELSEWHERE = 1, 2
+_START_ONE, _ASKED_ELSEWHERE = 10, 11  # no status of Python itself
 
 
 class SystemSockets(NamedTuple):
