@@ -36,9 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 _EXIT_LIMIT = 90.0  # seconds; more than any test's own patience
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Python waits for threads at its end, for ever: one that a test has left behind is shown, and
-    the run ends and has failed."""
+    the run ends and has failed. Workers wait for others that have tests, and are then ended."""
+    if hasattr(config, "workerinput"):
+        return
     faulthandler.dump_traceback_later(_EXIT_LIMIT, exit=True, file=sys.__stderr__)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import signal
 import subprocess
 import sys
@@ -89,3 +90,49 @@ def test_files_that_wait_for_containers_and_others_take_turns() -> None:
 @pytest.mark.parametrize("id", whole_run.WANTED)
 def test_the_images_that_are_made_first_are_stand_ins(id: str) -> None:
     assert runtimes.find(id).standin
+
+
+def test_a_file_is_long_as_a_whole() -> None:
+    """Else `make test` would lose those of its tests that are not."""
+    marked = [file for file in (REPOSITORY / "tests").rglob("*.py") if whole_run.is_long(file)]
+    apart = [
+        file.name
+        for file in marked
+        for line in ast.parse(file.read_text()).body
+        if whole_run.LONG in ast.unparse(line) and not _is_mark_of_the_module(line)
+    ]
+
+    assert len(marked) > 30
+    assert apart == []
+
+
+def _is_mark_of_the_module(line: ast.stmt) -> bool:
+    return isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "pytestmark"
+
+
+@pytest.mark.parametrize("chosen", ["long", "not long"])
+def test_files_that_are_left_out_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    usual = "import pytest\ndef test_it():\n    pass\n"
+    for name, text in {
+        "test_long.py": f"{usual}pytestmark = {whole_run.LONG}\n",
+        "test_short.py": usual,
+    }.items():
+        (tmp_path / name).write_text(text)
+    out = "test_short.py" if chosen == "long" else "test_long.py"
+    (tmp_path / out).write_text(f"{(tmp_path / out).read_text()}raise SystemExit('imported')\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long\n")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.support.whole_run", "-m", chosen],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout.splitlines()[-1]

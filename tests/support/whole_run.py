@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ from taskdock.lambdas.functions import runtimes
 from tests.support.live import COMMAND
 
 LIMIT = 34 * 60.0  # seconds for all tests together
+LONG = f"pytest.mark.{'long'}"  # apart, for it is looked for in files
 GRACE = 60.0  # seconds for what tests have open, once they were told to stop
 
 FIRST = (
@@ -79,6 +81,19 @@ def pytest_collection() -> Generator[None, object, object]:
         collected = yield
     memory.keep()
     return collected
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that -m leaves out is not even imported: each worker would take seconds for them."""
+    wanted = {"long": True, "not long": False}.get(config.option.markexpr)
+    if wanted is None or not collection_path.name.startswith("test_"):
+        return None
+    return True if is_long(collection_path) is not wanted else None
+
+
+def is_long(file: Path) -> bool:
+    """Whether the tests of a file are `long`; that is said for all of them or for none."""
+    return LONG in file.read_text()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,10 +15,10 @@ from tests.engines.rows import record
 from tests.support.machine import system
 from tests.support.own_engine import OwnEngine
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]
 
 _PASSED = re.compile(r"(\d+) passed")
-_SECONDS_FOR_CONTRACT = 400
+_SECONDS_FOR_CONTRACT = 800  # on a slow machine with others beside it
 
 _DOCKER = "docker.io,iptables,ca-certificates,procps"
 _ROOTLESS_DOCKER = f"{_DOCKER},iproute2,rootlesskit,uidmap,slirp4netns,fuse-overlayfs"
@@ -111,7 +111,7 @@ def test_another_engine_keeps_the_contract_and_runs_the_demo(
     start_engine: StartEngine, python_image: Any, node_image: Any, case: Case
 ) -> None:
     root = system(case.name, case.suite, case.packages)
-    engine = start_engine(*case.options, root=root, limit=590, **case.how)
+    engine = start_engine(*case.options, root=root, limit=1190, **case.how)
     engine.load(python_image, node_image)
 
     assert_went_well(engine.demo())
