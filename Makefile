@@ -75,7 +75,7 @@ test-engines: venv-dev engine ## other engines and Pythons than this machine's, 
 	    --numprocesses 3 --dist loadgroup $(PYTEST)
 	$(VENV)/python -m docs.engines
 
-test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 10 minutes
+test-vm: venv-dev engine ## a machine with systemd under emulation; root; 5 to 8 minutes
 	$(VENV)/python -m pytest tests/engines/systems/test_machine.py $(PYTEST)
 
 constraints: venv-dev ## write the versions and hashes of what is installed, here and in stand-ins, anew

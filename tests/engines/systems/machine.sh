@@ -32,10 +32,10 @@ fact cgroup "$(stat --file-system --format %T /sys/fs/cgroup)"
 fact process1 "$(cat /proc/1/comm)"
 fact docker "$(engine 'print(client.version()["Version"])')"
 fact python "$(python3 --version)"
-engine '[client.images.load(open(f"/opt/images/{name}.tar", "rb")) for name in ("python", "node")]'
+fact images "$(engine 'print(len(client.images.list()))')"
 mkdir -p /root/.cache/taskdock/busybox/bin
 cp busybox /root/.cache/taskdock/busybox/bin/
-fact loaded "$(uptime)"
+fact prepared "$(uptime)"
 
 # The samples' time limits are in real time, which is short here: another try has warm files.
 for try in 1 2 3; do

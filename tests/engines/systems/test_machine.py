@@ -23,22 +23,19 @@ def test_the_demo_the_memory_limit_and_freezing_work_on_a_machine_with_systemd(
     machine.install_emulator()
     root = machine.system("machine", "trixie", machine.PACKAGES)
     machine.install(root)
+    machine.keep_images(root, python_image, node_image)
 
     facts = machine.run(
         root,
         HERE / "machine.sh",
-        {
-            "images/python.tar": python_image,
-            "images/node.tar": node_image,
-            "busybox": busybox,
-            "functions/machine": HERE / "machine",
-        },
+        {"busybox": busybox, "functions/machine": HERE / "machine"},
         SECONDS_TO_RUN,
     )
 
     told = facts.pop("console")
     assert "end" in facts, f"it did not come to its end\n{shown(told)}"
     assert (facts["cgroup"], facts["process1"]) == ("cgroup2fs", "systemd")
+    assert facts["images"] == "2", shown(told)
     assert facts["demo"] == "0", shown(told)
     assert facts["run"] == facts["again"] == "0", shown(told)
     assert set(facts["frozen"]) == {"T"}, shown(told)
