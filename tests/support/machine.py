@@ -83,7 +83,7 @@ def keep_images(root: Path, *archives: Path) -> None:
     there.mkdir(mode=0o710)
     with OwnEngine(root=root) as engine:
         engine.load(*archives)
-        kept = [f"{engine.folder}/data/{name}" for name in ("image", "overlay2")]
+        kept = [f"{engine.folder}/data/{name}" for name in ("image", engine.driver)]
         copied = engine.run("cp", "--archive", *kept, str(there))
     assert copied.returncode == 0, copied.stdout
 

@@ -166,11 +166,17 @@ class OwnEngine:
     @property
     def version(self) -> str:
         """Such as 20.10.24+dfsg1."""
-        client = docker.DockerClient(base_url=self.address, version="auto")
-        try:
+        with contextlib.closing(self._client()) as client:
             return str(client.version()["Version"])
-        finally:
-            client.close()
+
+    @property
+    def driver(self) -> str:
+        """Such as overlay2: of its storage, and the folder of its data that has images' files."""
+        with contextlib.closing(self._client()) as client:
+            return str(client.info()["Driver"])
+
+    def _client(self) -> docker.DockerClient:
+        return docker.DockerClient(base_url=self.address, version="auto", timeout=_SECONDS_TO_LOAD)
 
     @property
     def name(self) -> str:
@@ -180,21 +186,15 @@ class OwnEngine:
 
     def images(self) -> list[str]:
         """The tags of what it has."""
-        client = docker.DockerClient(base_url=self.address)
-        try:
+        with contextlib.closing(self._client()) as client:
             return [tag for image in client.images.list() for tag in image.tags]
-        finally:
-            client.close()
 
     def load(self, *archives: Path) -> None:
         """Takes images from files that `docker save` could have made."""
-        client = docker.DockerClient(base_url=self.address, timeout=_SECONDS_TO_LOAD)
-        try:
+        with contextlib.closing(self._client()) as client:
             for archive in archives:
                 with archive.open("rb") as images:
                     client.images.load(images)
-        finally:
-            client.close()
 
     def inside(self, *command: str, network: bool = True) -> list[str]:
         """This command, as one that runs in the engine's namespaces, with this machine's files.
