@@ -297,7 +297,7 @@ def told(service: TaskService) -> bool:
         ("hello-world-python", "new", ""),
     )
     return bool(service.get("/apiRequests")["data"]) and all(
-        bool(service.get(f"/?{ended(*end)}&limit(1)")["data"]) for end in ends
+        service.get(f"/?{ended(*end)}&limit(1)")["data"] for end in ends
     )
 
 
