@@ -21,7 +21,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from taskdock.client.api import Json, TaskService
-from tests.support.browser import open_again, program
+from tests.support.browser import launched
 from tests.support.live import COMMAND, make_images
 
 FOLDER = Path(__file__).with_name("images")
@@ -170,8 +170,7 @@ def main(names: list[str]) -> None:
     wanted = [picture for picture in PICTURES if not names or picture.name in names]
     FOLDER.mkdir(exist_ok=True)
     with story() as url, sync_playwright() as playwright:
-        # Chromium refuses to be root with its sandbox.
-        browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+        browser = launched(playwright)
         context = browser.new_context(
             viewport={"width": SIZE[0], "height": SIZE[1]},
             color_scheme="light",
@@ -183,7 +182,6 @@ def main(names: list[str]) -> None:
         for picture in wanted:
             file = FOLDER / f"{picture.name}.webp"
             page = context.new_page()
-            open_again(page)
             file.write_bytes(taken(page, picture, url))
             page.close()  # its stream has one of the browser's six connections to a host
             print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)

@@ -23,18 +23,15 @@ from playwright.sync_api import (
 
 from taskdock.testing import running
 from taskdock.testing.dock import Dock, ServerHere
-from tests.support.browser import open_again, program
+from tests.support.browser import launched
 from tests.support.builders import Dock as FakeDock
 from tests.support.hostile import HostileServer
 from tests.support.live import REPOSITORY, make_images
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 HERE = ("localhost", "127.0.0.1")
-ARGUMENTS = (
-    "--no-sandbox",  # Chromium refuses to be root with it
-    "--disable-gpu",
-    "--no-proxy-server",
-    f"--host-resolver-rules=MAP * ~NOTFOUND, {', '.join(f'EXCLUDE {host}' for host in HERE)}",
+NO_OTHER_HOST = (
+    f"--host-resolver-rules=MAP * ~NOTFOUND, {', '.join(f'EXCLUDE {host}' for host in HERE)}"
 )
 """Names and addresses of other hosts lead nowhere. (Playwright's routes would stop a request too,
 but they take each one through this process, and Chromium's cache away.)"""
@@ -81,7 +78,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program(), args=ARGUMENTS)
+        opened = launched(playwright, NO_OTHER_HOST)
         yield opened
         opened.close()
 
@@ -98,7 +95,6 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenP
         context.on("request", lambda sent: _hear(sent, wrong))
         contexts.append(context)
         page = context.new_page()
-        open_again(page)
         page.on("pageerror", lambda error: wrong.append(f"a script failed: {error}"))
         page.on(
             "console",
