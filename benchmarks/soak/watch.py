@@ -45,14 +45,14 @@ class Watch:
         self._data_dir = data_dir
         self._docker = docker
         self._containers = containers
-        self._spent, self._at = self._processor(), 0.0
+        self._spent, self._at = processors.of(self._server), 0.0
 
     def look(
         self, second: float, status: Any, taken: Sequence[float], ended: int, failed: int
     ) -> Sample:
         """`status`: the server's own report; `taken`: milliseconds."""
         held = memory.tree(self._server)
-        spent, passed = self._processor(), second - self._at
+        spent, passed = processors.of(self._server), second - self._at
         busy = (spent - self._spent) / 1000 / passed if passed else 0.0
         self._spent, self._at = spent, second
         stored = status["stored"]
@@ -75,10 +75,6 @@ class Watch:
             failed=failed,
             busy=busy,
         )
-
-    def _processor(self) -> float:
-        """Milliseconds, of the server's own process."""
-        return processors.spent({"server": lambda: [self._server]})["server"].all
 
     def _folder(self) -> int:
         """Bytes in the data folder, but for the database; a file with two names counts once."""

@@ -28,7 +28,7 @@ from benchmarks.sam import Sam
 from benchmarks.signals import heed
 from benchmarks.speed.clients import Clients
 from benchmarks.speed.moto import Moto
-from benchmarks.speed.pages import QUIET
+from benchmarks.speed.pages import WITHOUT
 from benchmarks.speed.plot import svg
 from benchmarks.speed.profile import profile
 from benchmarks.speed.rows import DIRECT, EMPTY, LARGE, STOCKED, Row, all_rows, rows_of
@@ -74,7 +74,7 @@ def main() -> None:
         finally:
             world.close()
     titles = {name: each.title for name, each in contenders.items()}
-    titles |= {EMPTY: "an empty table's", QUIET: "the rate without"}
+    titles |= {EMPTY: "an empty table's", **WITHOUT}
     lines = [line for row in rows.values() for line in row.lines]
     results = f"{about}\n\n{markdown(lines, samples, titles)}"
     print(f"raw samples: {keep(samples)}")
@@ -111,7 +111,7 @@ def write_alone(world: World, busy: float, place: str) -> None:
     finally:
         world.close()
     lines = [line for row in rows.values() for line in row.lines]
-    titles = {OURS: world.contenders[OURS].title, QUIET: "the rate without"}
+    titles = {OURS: world.contenders[OURS].title, **WITHOUT}
     found = f"{about}\n\n{markdown(lines, samples, titles)}"
     DOCUMENT.write_text(replaced(DOCUMENT.read_text(), found, place))
     print(f"{found}\nwritten into {DOCUMENT}")

@@ -58,6 +58,11 @@ def spent(groups: Mapping[str, Group]) -> dict[str, Spent]:
     return totals
 
 
+def of(pid: int) -> float:
+    """The processor time of one process up to now, in milliseconds."""
+    return spent({"": lambda: [pid]})[""].all
+
+
 def _stat(pid: int) -> list[str]:
     """https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; raises OSError."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -25,12 +25,10 @@ def socket_of(family: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no netlink")
 def test_it_gets_no_socket_that_tells_of_networks() -> None:
     refused = socket_of("AF_NETLINK")
 
-    assert refused.returncode == 1
-    assert "Address family not supported by protocol" in refused.stderr
+    assert (refused.returncode, refused.stdout) == (1, "")
 
 
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX"])
