@@ -99,7 +99,7 @@ def open_pages(world: World) -> Samples:
     """The same server in turn with and without open pages, one page of the navigation after the
     other. The order changes from round to round, so that no warmth favours one of them."""
     found: Samples = defaultdict(lambda: defaultdict(list))
-    seconds = 2.0 if world.quick else 4.0
+    seconds = 2.0 if world.quick else 5.0
     paths = [each.path for each in PAGES]
     with ExitStack() as stack:
         own = stack.enter_context(own_server(world, world.folder / "pages", *BUSY))
