@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from taskdock.store.database import Store
+from taskdock.tasks.model.notices import TaskFailed
 from taskdock.tasks.model.task import Status
 from taskdock.tasks.queue.counts import TaskCounts
 from taskdock.testing.clock import NOON, ManualClock
@@ -118,6 +119,23 @@ def test_what_moves_while_all_are_counted_is_counted_once(dock: Dock) -> None:
 
     assert found.of[Status.NEW] == 1
     assert found.of[Status.COMPLETE] == 1
+
+
+def test_a_change_that_was_counted_before_its_notice_came_is_put_right_for_who_has_looked(
+    dock: Dock,
+) -> None:
+    dock.deploy(handler)
+    failed = dock.create_task(data={"fail": True})
+    dock.finish(failed)
+    (notice,) = (facts for name, facts in dock.notices if name == "task_failed")
+    assert counts(dock) == {"failed": 1}
+    dock.emulator.tasks.counts._took = 0.02  # so that the next count is two seconds later
+
+    dock.emulator.notices.publish(TaskFailed(**notice))
+    counts(dock)
+
+    dock.eventually(lambda: "tasks_recounted" in [name for name, _ in dock.notices])
+    assert counts(dock) == {"failed": 1}
 
 
 def test_what_has_ended_is_told_with_its_result_the_newest_first(dock: Dock) -> None:

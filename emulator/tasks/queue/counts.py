@@ -1,8 +1,9 @@
 """Counts of all tasks by status, which cost next to nothing however many tasks there are.
 
-They are counted once, over an index, and then move by the notices of tasks. Where counting takes a
-moment it is done again now and then by a loop, since not every change has a notice: a subscription
-makes tasks, retention removes some, and another server may write too.
+They are counted once, over an index, and then move by the notices of tasks. While somebody looks,
+they are counted again now and then. For not every change has a notice: a subscription makes tasks,
+retention removes some, and another server may write too. And a change may be in the database, and
+so be counted, before its notice comes.
 """
 
 from __future__ import annotations
@@ -89,12 +90,11 @@ class TaskCounts(Loop):
         now = self._asked = self._real.monotonic()
         if self._counts is None:
             self._count(wait=True)
-        elif self._is_due(now):
-            if self._took < _LONG:
-                with contextlib.suppress(StorageError):
-                    self._count(wait=False)
-            else:
-                self.wake()
+        elif self._is_due(now) and self._took < _LONG:
+            with contextlib.suppress(StorageError):
+                self._count(wait=False)
+        elif self._is_due(now) or self._dirty:
+            self.wake()  # it counts when it is time, and says so where the numbers were not right
         with self._lock:
             known = self._counts or Counter()
             return Counts({status: max(known[status], 0) for status in Status}, self._at)
