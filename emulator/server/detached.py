@@ -20,6 +20,7 @@ from taskdock.base.errors import ForeignFile, StartupError
 from taskdock.base.files import own_files
 from taskdock.base.files.data_folder import made
 from taskdock.base.files.own_folder import OLDER_LOG, SERVER_LOG
+from taskdock.base.machine.signals import Held
 from taskdock.base.settings import EPHEMERAL, LIFELINE
 from taskdock.base.timing.clock import SystemClock
 
@@ -47,26 +48,28 @@ def start(command: Sequence[str], data_dir: Path) -> str:
     began = os.fstat(log).st_size
     heard, told = os.pipe()
     variables = {k: v for k, v in os.environ.items() if k not in (LIFELINE, EPHEMERAL)}
-    try:
-        server = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # so that the end of a terminal does not reach it
-            pass_fds=(told,),
-            env={**variables, TELLS: str(told), "PYTHONUNBUFFERED": "1"},
-        )
-    finally:
-        os.close(told)
-        os.close(log)
-    try:
-        banner = _hear(heard, _SECONDS_TO_START)
-    except BaseException:
-        server.terminate()
-        raise
-    finally:
-        os.close(heard)
+    with Held() as held:
+        try:
+            server = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that the end of a terminal does not reach it
+                pass_fds=(told,),
+                env={**variables, TELLS: str(told), "PYTHONUNBUFFERED": "1"},
+            )
+        finally:
+            os.close(told)
+            os.close(log)
+        try:
+            held.release()
+            banner = _hear(heard, _SECONDS_TO_START)
+        except BaseException:
+            _end(server)
+            raise
+        finally:
+            os.close(heard)
     if banner:
         return banner
     if banner is None:

@@ -70,9 +70,11 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
         log=log,
     )
     threading.Thread(target=life.live, name="server", daemon=True).start()
-    _wait(life, heard)
+    too_late = _wait(life, heard)
     if is_ephemeral:
         shutil.rmtree(settings.data_dir, ignore_errors=True)
+    if too_late:
+        _exit(too_late)
     threading.Thread(target=_leave, args=(bool(life.error),), daemon=True).start()
     if life.error is not None:
         raise life.error
@@ -182,30 +184,30 @@ class _Life:
         self._enough.set()
 
 
-def _wait(life: _Life, heard: socket.socket) -> None:
-    """Returns when the server has ended; ends the process where that takes too long."""
+def _wait(life: _Life, heard: socket.socket) -> bytes:
+    """Returns when the server has ended; or, where that takes too long, the request to stop for
+    which the process is to end at once."""
     first = _next(heard, None)
     if first == _OVER:
-        return
+        return b""
     if not life.began.is_set():
         say(f"stopping ({stop_requests.WHY[first]}): the start is given up")
         life.end()
         late = _next(heard, _START_LIMIT)
         if late == _OVER:
-            return
+            return b""
         if late or not life.began.is_set():
-            _exit(late or first)
+            return late or first
     else:
         say(f"stopping ({stop_requests.WHY[first]}): running tasks may finish, others stay queued")
         life.end()
     second = _next(heard, None)
     if second == _OVER:
-        return
+        return b""
     say(f"stopping ({stop_requests.WHY[second]}): what still runs is ended")
     threading.Thread(target=life.hurry, daemon=True).start()
     third = _next(heard, _HURRY_LIMIT)
-    if third != _OVER:
-        _exit(third or second)
+    return b"" if third == _OVER else third or second
 
 
 def _next(heard: socket.socket, limit: float | None) -> bytes:

@@ -11,15 +11,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import IO
 
 from taskdock.base import strict_json
+from taskdock.base.machine import threads
+from taskdock.base.machine.signals import Held
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client.deployment.config.task_config import TaskConfig
 from taskdock.client.errors import BadTaskConfig, BuildFailed
@@ -83,12 +85,14 @@ def run(build: Build, on_line: OnLine) -> None:
     The command gets no input, and no signal of the terminal: it is ended when the caller is
     interrupted. Raises `BuildFailed`.
     """
-    running = RunningBuild(build, on_line)
-    try:
-        running.wait()
-    except BaseException:
-        running.end()
-        raise
+    with Held() as held:
+        running = RunningBuild(build, on_line)
+        try:
+            held.release()
+            running.wait()
+        except BaseException:
+            running.end()
+            raise
 
 
 class RunningBuild:
@@ -113,12 +117,11 @@ class RunningBuild:
             how = f"cannot be started in {build.folder}: {error}"
             raise BuildFailed(build.command, how) from None
         assert self._process.stdout is not None
-        arguments = (self._process.stdout, on_line)
-        self._reader = threading.Thread(target=_read, args=arguments, daemon=True)
+        read = partial(_read, self._process.stdout, on_line)
+        self._reader = threads.start(read, name="build-output")
 
     def wait(self) -> None:
         """Returns at the end of the command. Raises `BuildFailed`."""
-        self._reader.start()
         code = self._process.wait()
         # A program that the command has left running may hold the pipe open.
         self._reader.join(_SECONDS_FOR_LAST_LINES)

@@ -13,6 +13,7 @@ from pathlib import Path
 from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files, user_folders
 from taskdock.base.files.own_folder import LOCK
+from taskdock.base.machine.signals import Held
 
 _PREFIX = "exec-"
 _AGE = timedelta(minutes=10)  # of a folder whose server has certainly started, or never will
@@ -29,11 +30,13 @@ def passing(environment: Mapping[str, str], now: datetime) -> Iterator[Path]:
     for left in cache.glob(f"{_PREFIX}*"):
         if _is_abandoned(left, now):
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=cache))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with Held() as held:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=cache))
+        try:
+            held.release()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_abandoned(folder: Path, now: datetime) -> bool:

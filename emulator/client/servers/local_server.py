@@ -26,6 +26,7 @@ from taskdock.base.errors import ForeignFile
 from taskdock.base.files import own_files
 from taskdock.base.files.own_folder import LOCK
 from taskdock.base.machine import threads
+from taskdock.base.machine.signals import Held
 from taskdock.base.resources import IMPORT, PACKAGE
 from taskdock.base.settings import LIFELINE
 from taskdock.base.timing.clock import Clock
@@ -91,23 +92,25 @@ class LocalServer:
 
     def __enter__(self) -> LocalServer:
         self._await_another()
-        # In a session of its own, the server gets no Ctrl-C of the terminal: `_stop` stops it.
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            env={**os.environ, **self._variables},
-        )
-        self._hurry = partial(self._process.send_signal, _HURRY)
-        try:
-            self._start(self._clock.monotonic() + _SECONDS_TO_START)
-        except BaseException:
-            self._stop()
-            raise
+        with Held() as held:
+            # In a session of its own, the server gets no Ctrl-C of the terminal: `_stop` stops it.
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                env={**os.environ, **self._variables},
+            )
+            self._hurry = partial(self._process.send_signal, _HURRY)
+            try:
+                held.release()
+                self._start(self._clock.monotonic() + _SECONDS_TO_START)
+            except BaseException:
+                self._stop()
+                raise
         return self
 
     def __exit__(
@@ -201,6 +204,9 @@ class LocalServer:
             self._process.stdin.close()
         for reader in self._readers:
             reader.join(1)  # for the last lines; limited, because a child may hold the pipe open
+        if not self._readers:  # which close what they have read to its end
+            for stream in filter(None, (self._process.stdout, self._process.stderr)):
+                stream.close()
 
 
 def _is_free(lock: IO[str]) -> bool:
