@@ -12,6 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from taskdock.base.settings import EPHEMERAL
 from taskdock.engines.docker.locate import find_engine
 from taskdock.testing.waiting import eventually
 from tests.acceptance.conftest import StartServer
@@ -59,6 +60,21 @@ def test_a_signal_gives_up_a_start_that_hangs(
         assert server.ended(SOON) == 128 + number
         assert "the start is given up" in server.log
         assert "Traceback" not in server.log
+
+
+def test_a_start_that_is_given_up_leaves_no_folder_that_is_for_it_alone(
+    engine: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hanging(engine, tmp_path, monkeypatch, SWEEP) as (request, server):
+        server.variables[EPHEMERAL] = "1"
+        server.begin()
+        assert request.met.wait(LIMIT)
+        assert server.data.exists()
+
+        server.send(signal.SIGTERM)
+
+        assert server.ended(SOON) == 128 + signal.SIGTERM
+        assert not server.data.exists()
 
 
 @pytest.mark.usefixtures("images")
