@@ -29,9 +29,9 @@ from taskdock.web.ui.stream.topics import Topic, topics_of
 TICK = 0.1  # seconds between two looks at what has changed
 AT_MOST_EVERY = 1.0  # seconds between two tellings of changes
 SHARE = 0.02
-"""Of a processor's time: what all pages together may take of a busy server, by this account. What
-it counts is taken at rest; a busy server, whose threads wait for each other, needs up to twice as
-much for it, and a hundred pages have to cost it less than 5 %."""
+"""Of a processor's time: what all pages together may take of a busy server, by this account. Its
+costs were measured at rest. A busy server, whose threads wait for each other, needs up to twice as
+much, and a hundred pages have to cost it less than 5 %."""
 LONGEST = 10.0  # seconds between two tellings, whatever pages cost
 AT_ONCE = 5  # pages that are told in one tick; of more, a fifth, so that nobody waits for them all
 MOST_FACTS = 40  # in one event; a page that shows tasks moving could not show more
