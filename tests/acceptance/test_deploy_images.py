@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 import pytest
 
-from tests.support.live import CommandLine, TaskService
+from tests.support.live import CommandLine, TaskService, make_images
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -27,7 +27,9 @@ def test_an_image_that_is_nowhere_is_known_before_it_is_sent(
 def test_check_finds_nothing_where_the_image_is_here(
     taskdock: CommandLine, engine: docker.DockerClient
 ) -> None:
-    image = next(tag for image in engine.images.list() for tag in image.tags)
+    make_images("python3.11")  # others come and go with other tests
+    tags = [tag for found in engine.api.images() for tag in found["RepoTags"] or ()]
+    image = next(tag for tag in tags if tag.startswith("taskdock/standin-python:"))
 
     done = taskdock("deploy", "--image", image, "--name", "here", "--check")
 

@@ -186,12 +186,13 @@ def test_of_an_image_for_another_processor_nothing_runs_when_it_is_looked_at(
 ) -> None:
     reference, architecture, saved = foreign_image()
     docker_client.images.load(saved)
-    made: list[tuple[str, dict[str, Any]]] = []
+    made: list[tuple[str, str, dict[str, Any]]] = []
     create = docker_client.api.create_container
 
     def created(of: str, **fields: Any) -> Any:
-        made.append((of, fields))
-        return create(of, **fields)
+        found = create(of, **fields)
+        made.append((found["Id"], of, fields))
+        return found
 
     monkeypatch.setattr(docker_client.api, "create_container", created)
     looked_for = Images(docker_client, lambda _: None, cache=tmp_path)
@@ -203,11 +204,12 @@ def test_of_an_image_for_another_processor_nothing_runs_when_it_is_looked_at(
     finally:
         docker_client.images.remove(reference, force=True)
 
-    assert [of.partition(":")[0] for of, _ in made] == ["taskdock/processor"] * 2
-    for _, fields in made:
+    assert [of.partition(":")[0] for _, of, _ in made] == ["taskdock/processor"] * 2
+    for id, _, fields in made:
         assert fields["host_config"]["NetworkMode"] == "none"
         assert fields["host_config"]["Memory"] == 64 * MB
-        assert left_of(docker_client, fields["labels"]) == []
+        with pytest.raises(NotFound):
+            docker_client.api.inspect_container(id)
 
 
 def test_programs_of_the_engines_own_processor_run(docker_client: docker.DockerClient) -> None:
