@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -101,7 +101,7 @@ def detached_server(folder: Path) -> None:
 
 
 def command_of_a_build(folder: Path) -> None:
-    build.run(build.Build(f"sleep 100 # {folder}", folder, folder), lambda _: None)
+    build.run(build.Build(f"sleep 100; : {folder}", folder, folder), lambda _: None)
 
 
 @pytest.mark.parametrize("begin", [local_server, detached_server, command_of_a_build])
@@ -143,5 +143,9 @@ def after(function: str, call: Callable[[], None]) -> None:
 
 
 def processes_with(word: str) -> list[str]:
-    found = subprocess.run(["pgrep", "-f", word], capture_output=True, text=True, check=False)
-    return found.stdout.split()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if word.encode() in (process / "cmdline").read_bytes():
+                found.append(process.name)
+    return found
