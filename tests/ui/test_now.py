@@ -190,7 +190,7 @@ def test_a_direct_execution_and_a_start_are_seen_and_a_calm_page_shows_no_flight
 def test_a_moved_clock_has_buttons(page: Page) -> None:
     with running(engine=FakeEngine(), clock="manual") as dock:
         dock.deploy(lambda *_: None, "oak-chair")
-        due = dock.clock.now.replace(microsecond=0).timestamp() + 1800
+        due = dock.clock.now.replace(microsecond=0).timestamp() + 1790
         dock.service.post("/", {"functionName": "oak-chair", "startTimestamp": _iso(due)})
         page.goto(f"{dock.url}/ui/")
         clock = region(page, "Clock")
