@@ -22,6 +22,7 @@ from taskdock.base.files.data_folder import label_of
 from taskdock.client.execution import folders, program, variables
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing.waiting import eventually
+from tests.support import processes
 from tests.support.live import COMMAND, REPOSITORY
 
 pytestmark = pytest.mark.long
@@ -144,13 +145,7 @@ class Execution:
 
     def _processes_with(self, word: str) -> list[str]:
         """The pid and the command line of processes that were given a word with this in it."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (process / "cmdline").read_bytes().decode(errors="replace")
-                if word in words:
-                    found.append(f"{process.name}: {words}")
-        return found
+        return [f"{pid}: {words}" for pid, words in processes.with_word(word).items()]
 
 
 @pytest.fixture

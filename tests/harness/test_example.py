@@ -16,6 +16,7 @@ import pytest
 from taskdock.lambdas.environment.spec import LABEL
 from taskdock.testing import eventually
 from tests.harness.broken import BREAKS
+from tests.support import processes
 from tests.support.fresh_venv import make_venv
 from tests.support.pytest_project import PytestProject, Ran
 
@@ -43,24 +44,13 @@ class Machine:
         ]
 
     def processes(self) -> list[int]:
-        return [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/cmdline")
-            if str(self.cache).encode() in _read(path)
-        ]
+        return list(processes.with_word(str(self.cache)))
 
     def folders(self) -> list[Path]:
         return list((self.cache / "taskdock").glob("exec-*"))
 
     def left(self) -> list[object]:
         return [*self.containers(), *self.processes(), *self.folders()]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:  # it has ended
-        return b""
 
 
 @pytest.fixture(scope="module")

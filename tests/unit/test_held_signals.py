@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -20,6 +19,7 @@ from taskdock.client.execution import folders
 from taskdock.client.servers.local_server import LocalServer
 from taskdock.server import detached
 from taskdock.testing.waiting import eventually
+from tests.support import processes
 
 ASKED = signal.SIGUSR1
 SLEEP = (sys.executable, "-c", "import time; time.sleep(100)")
@@ -111,7 +111,7 @@ def test_a_process_that_has_just_begun_is_ended(
     with pytest.raises(Asked):
         after("_execute_child", lambda: begin(tmp_path))
 
-    eventually(lambda: not processes_with(str(tmp_path)), "no process is left")
+    eventually(lambda: not processes.with_word(str(tmp_path)), "no process is left")
 
 
 def test_a_folder_that_has_just_been_made_is_removed(tmp_path: Path) -> None:
@@ -140,12 +140,3 @@ def after(function: str, call: Callable[[], None]) -> None:
         call()
     finally:
         sys.setprofile(None)
-
-
-def processes_with(word: str) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if word.encode() in (process / "cmdline").read_bytes():
-                found.append(process.name)
-    return found
