@@ -18,6 +18,7 @@ from taskdock.testing import eventually
 from tests.harness.broken import BREAKS
 from tests.support import processes
 from tests.support.fresh_venv import make_venv
+from tests.support.live import make_images
 from tests.support.pytest_project import PytestProject, Ran
 
 pytestmark = [pytest.mark.docker, pytest.mark.long]
@@ -57,6 +58,12 @@ class Machine:
 def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("installed")
     return str(make_venv(folder, "pytest", "pytest-xdist", "boto3"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def images() -> None:
+    """Those of the example are there: its runs have a time limit, and caches of their own."""
+    make_images("python3.13", "nodejs20.x")
 
 
 @pytest.fixture
