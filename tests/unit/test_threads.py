@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import partial
 
 import pytest
 
+from taskdock.base.errors import ImageNotAvailable
 from taskdock.base.machine import threads
+from taskdock.engines.standins import programs
 
 
 def test_the_result_is_waited_for() -> None:
@@ -41,3 +44,10 @@ def test_no_signal_is_given_to_it() -> None:
 
     assert {signal.SIGINT, signal.SIGTERM} <= masks()
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+
+
+def test_a_program_that_it_starts_ends_by_a_signal() -> None:
+    end = threads.begin(partial(programs.run, "sh", "-c", "kill -TERM $$"), name="program")
+
+    with pytest.raises(ImageNotAvailable, match=r"failed \(-15\)"):
+        end()

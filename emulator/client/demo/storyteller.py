@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from time import sleep
 from typing import Any
 
 from taskdock.base.errors import TaskdockError
+from taskdock.base.machine import threads
 from taskdock.base.timing.clock import Clock, to_iso
 from taskdock.client.api import Json, TaskService
 from taskdock.client.console import output
@@ -55,8 +55,8 @@ class Storyteller:
 
         Raises `ServerUnreachable` where the server goes away.
         """
-        for work in (self._build, self._visit):
-            threading.Thread(target=work, daemon=True).start()
+        threads.start(self._build, name="image")
+        threads.start(self._visit, name="visitor")
         began = self.clock.monotonic()
         for beat in story.beats():
             while self.clock.monotonic() - began < beat.at or self._is_crowded(beat):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from time import sleep
 
 from taskdock.base.errors import TaskdockError
+from taskdock.base.machine import threads
 from taskdock.base.timing.clock import Clock
 from taskdock.client.api import Json, TaskService
 
@@ -98,7 +99,7 @@ def told(
                 say(sentence)
             pause = between
 
-    threading.Thread(target=run, name="image-wait", daemon=True).start()
+    threads.start(run, name="image-wait")
     try:
         yield
     finally:

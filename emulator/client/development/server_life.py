@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from taskdock.base.errors import TaskdockError
+from taskdock.base.machine import threads
 from taskdock.client.development.view import View
 from taskdock.client.errors import ServerUnreachable
 
@@ -36,7 +37,7 @@ class ServerLife:
         """`came` is called when a server is there that may lack the functions. Raises what asking
         does."""
         self._life = self._ask()
-        threading.Thread(target=self._look, args=(came,), daemon=True).start()
+        threads.start(partial(self._look, came), name="server-life")
 
     def close(self) -> None:
         self._closing.set()

@@ -7,13 +7,14 @@ holds up nothing else.
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from taskdock.base.errors import TaskdockError
+from taskdock.base.machine import threads
 from taskdock.base.strict_json.difference import difference
 from taskdock.base.timing.clock import Clock
 from taskdock.client import follow
@@ -60,7 +61,7 @@ class Trials:
 
     def start(self, show: Callable[[TrialRun], object]) -> None:
         """`show` is called with each trial, on the thread of the trials."""
-        threading.Thread(target=self._run, args=(show,), daemon=True).start()
+        threads.start(partial(self._run, show), name="trials")
 
     def want(self, name: str) -> None:
         """The function has new code."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import IO, Any
 import click
 
 from taskdock.base.errors import TaskdockError
+from taskdock.base.machine import threads
 from taskdock.base.timing.clock import SystemClock
 from taskdock.client import follow
 from taskdock.client.api import Json, TaskService
@@ -159,7 +159,7 @@ def _start_call(keeper: SessionKeeper, session: Json, service: TaskService, data
         if keeper.await_state(session["id"], is_ready):
             _call(service, session["functionName"], data)
 
-    threading.Thread(target=call, name="call", daemon=True).start()
+    threads.start(call, name="call")
 
 
 def _call(service: TaskService, name: str, data: Any) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskdock.base.errors import ImageNotAvailable
+from taskdock.base.machine import threads
 
 # Where else pip is to install something; it refuses to be told two places. And what else, in which
 # versions: that is for the lock to say.
@@ -35,23 +36,29 @@ ARCHITECTURES = {
 def run(*command: str, folder: str | None = None) -> None:
     """In `folder`, or this process's. Raises `ImageNotAvailable`, with the program's last words."""
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_PIP},
-            umask=0o022,  # for images' files, whatever ours is
-        )
+        with threads.hearing():
+            program = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_PIP},
+                umask=0o022,  # for images' files, whatever ours is
+            )
     except FileNotFoundError:
         raise ImageNotAvailable(f"{command[0]} is not installed on this machine") from None
-    if done.returncode:
-        last_words = "\n".join(done.stdout.splitlines()[-8:])
-        raise ImageNotAvailable(f"{' '.join(command)} failed ({done.returncode}):\n{last_words}")
+    with program:
+        try:
+            printed, _ = program.communicate()
+        except BaseException:
+            program.kill()
+            raise
+    if program.returncode:
+        last_words = "\n".join(printed.splitlines()[-8:])
+        raise ImageNotAvailable(f"{' '.join(command)} failed ({program.returncode}):\n{last_words}")
 
 
 def readable(folder: Path) -> None:

@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from taskdock.base.machine import threads
 from taskdock.client.development.watching.file_systems import changes_elsewhere, kind_of
 from taskdock.client.development.watching.polling import PAUSE, poll
 
@@ -71,11 +73,8 @@ class Watcher:
             folders = [one for one in wanted if one.recursive is recursive]
             there = {one: one.identity() for one in folders}
             ready = threading.Event()
-            thread = threading.Thread(
-                target=self._run, args=(there, recursive, self._stop, ready), daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+            watch = partial(self._run, there, recursive, self._stop, ready)
+            self._threads.append(threads.start(watch, name="watcher"))
             ready.wait(_SECONDS_FOR_PROBE)
 
     def stop(self) -> None:
