@@ -1,26 +1,13 @@
-"""The load: clients that call over raw sockets, one event loop in a process of its own.
-
-`Clients` is the near side. The far side is this file run as a program: it reads a JSON order from
-each line of standard input, and writes a JSON result to a line of standard output. The file imports
-only the standard library, so that the process uses little memory and time.
-"""
+"""The load: clients that call over raw sockets, one event loop in a process of its own."""
 
 from __future__ import annotations
 
-import json
-import resource
-import selectors
-import socket
-import subprocess
-import sys
-import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from types import TracebackType
-from typing import Any
 
-PATIENCE = 90.0  # seconds without any answer at all until an order is given up
+from benchmarks.speed.far import FarSide
+
+PATIENCE = 90.0  # seconds that an order may take
 
 
 @dataclass(frozen=True)
@@ -48,35 +35,15 @@ class Result:
         return len(self.taken) / self.seconds
 
 
-class Clients:
+class Clients(FarSide):
     """`with Clients() as clients:` is the process that calls.
 
     `share`: the largest part of a processor that it took by itself in any order.
     """
 
-    def __enter__(self) -> Clients:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def __init__(self) -> None:
+        super().__init__("calls.py")
         self.share = 0.0
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def call(
         self,
@@ -94,138 +61,6 @@ class Clients:
             "calls": calls,
             "seconds": seconds,
         }
-        assert self._process.stdin is not None, "Popen was asked for pipes"
-        assert self._process.stdout is not None, "Popen was asked for pipes"
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        result = Result(**json.loads(self._process.stdout.readline()))
+        result = Result(**self.ask(order))
         self.share = max(self.share, result.busy / result.seconds)
         return result
-
-
-# The far side
-
-
-class Client:
-    """One connection, with one call under way at most."""
-
-    def __init__(self, target: dict[str, Any]) -> None:
-        body = target["body"].encode()
-        lines = [f"POST {target['path']} HTTP/1.1", f"Host: 127.0.0.1:{target['port']}"]
-        lines += [f"Content-Length: {len(body)}", "Content-Type: application/json"]
-        lines += [f"{name}: {value}" for name, value in target["headers"].items()]
-        self._request = "\r\n".join([*lines, "", ""]).encode() + body
-        self._port = target["port"]
-        self._socket: socket.socket | None = None
-        self._got = b""
-        self.begun = 0.0
-
-    def send(self, selector: selectors.BaseSelector) -> None:
-        """Raises OSError when nobody listens."""
-        self.begun = time.perf_counter()
-        if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port))
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(self._socket, selectors.EVENT_READ, self)
-        self._got = b""
-        self._socket.sendall(self._request)
-
-    def receive(self, selector: selectors.BaseSelector) -> str:
-        """The status once the answer is complete, till then nothing."""
-        assert self._socket is not None, "a call is under way"
-        try:
-            piece = self._socket.recv(65536)
-        except OSError as error:
-            self.close(selector)
-            return type(error).__name__
-        self._got += piece
-        head, _, body = self._got.partition(b"\r\n\r\n")
-        fields = head.lower()
-        if not piece:
-            self.close(selector)
-        elif not is_complete(fields, body) or b"\r\n\r\n" not in self._got:
-            return ""
-        elif b"\r\nconnection: close" in fields:
-            self.close(selector)
-        return head[9:12].decode() or "no answer"
-
-    def close(self, selector: selectors.BaseSelector) -> None:
-        if self._socket is not None:
-            selector.unregister(self._socket)
-            self._socket.close()
-            self._socket = None
-
-
-def is_complete(fields: bytes, body: bytes) -> bool:
-    """Whether the body is all there; one without a length ends with the connection."""
-    if b"\r\ncontent-length:" in fields:
-        length = fields.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
-        return len(body) >= int(length)
-    return b"\r\ntransfer-encoding: chunked" in fields and body.endswith(b"0\r\n\r\n")
-
-
-class Load:
-    """One order at work."""
-
-    def __init__(self, order: dict[str, Any]) -> None:
-        self._order = order
-        self._left = order["calls"]
-        self._under_way = 0
-        self._taken: list[float] = []
-        self._failed: Counter[str] = Counter()
-        self._selector = selectors.DefaultSelector()
-
-    def run(self) -> dict[str, Any]:
-        targets, count = self._order["targets"], self._order["clients"]
-        clients = [Client(targets[number % len(targets)]) for number in range(count)]
-        busy, begun = processor_seconds(), time.perf_counter()
-        until = begun + self._order["seconds"]
-        for client in clients:
-            self._send(client)
-        while self._under_way and (events := self._selector.select(PATIENCE)):
-            for key, _ in events:
-                if self._receive(key.data) and time.perf_counter() < until:
-                    self._send(key.data)
-        seconds = time.perf_counter() - begun
-        if self._under_way:
-            self._failed["no answer in time"] = self._under_way
-        for client in clients:
-            client.close(self._selector)
-        self._selector.close()
-        busy = processor_seconds() - busy
-        return {"taken": self._taken, "seconds": seconds, "busy": busy, "failed": self._failed}
-
-    def _send(self, client: Client) -> None:
-        if self._left == 0:
-            return
-        self._left -= 1
-        try:
-            client.send(self._selector)
-            self._under_way += 1
-        except OSError as error:
-            self._failed[type(error).__name__] += 1
-
-    def _receive(self, client: Client) -> bool:
-        """Whether that was the end of a call."""
-        status = client.receive(self._selector)
-        if not status:
-            return False
-        self._under_way -= 1
-        if status.startswith("2"):
-            self._taken.append((time.perf_counter() - client.begun) * 1000)
-        else:
-            self._failed[status] += 1
-        return True
-
-
-def processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def main() -> None:
-    for line in sys.stdin:
-        print(json.dumps(Load(json.loads(line)).run()), flush=True)
-
-
-if __name__ == "__main__":
-    main()
