@@ -10,6 +10,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -464,6 +465,24 @@ def test_a_signal_that_comes_just_after_the_end_of_the_command_is_not_lost() -> 
         signal.raise_signal(signal.SIGTERM)
 
     assert heard == ["hurry"]
+
+
+def test_a_signal_that_comes_just_before_a_wait_is_not_lost(tmp_path: Path) -> None:
+    """It does not end the wait, nor does one that another thread is given."""
+    ready = tmp_path / "ready"
+    traps = f"trap 'exit 7' TERM; touch {ready}; for i in $(seq 100); do sleep 0.1; done"
+
+    def tell() -> None:
+        eventually(ready.exists)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    with program.Foreground() as ours:
+        teller = threading.Thread(target=tell)
+        teller.start()
+        code = ours.run("/bin/sh", ["sh", "-c", traps], os.environ)
+        teller.join()
+
+    assert code == 7
 
 
 OWN = {"API_HOST": "http://localhost:1", "API_OAUTH_TOKEN": "t"}
