@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+_SECONDS_BETWEEN = 0.5
 
 
 def start(target: Callable[[], object], *, name: str) -> threading.Thread:
@@ -37,7 +39,11 @@ def hearing() -> Iterator[None]:
 
 def begin(call: Callable[[], T], *, name: str) -> Callable[[], T]:
     """Begins the call on a thread of its own. The function that this returns waits for the end and
-    returns the call's result or raises what it raised."""
+    returns the call's result or raises what it raised.
+
+    A handler of a signal does not run in a wait that begins just after the signal has come. So who
+    waits here looks up now and then.
+    """
     future: Future[T] = Future()
 
     def run() -> None:
@@ -46,5 +52,15 @@ def begin(call: Callable[[], T], *, name: str) -> Callable[[], T]:
         except BaseException as problem:  # SystemExit too: it is for who waits
             future.set_exception(problem)
 
+    def result() -> T:
+        while not wait([future], _SECONDS_BETWEEN).done:
+            pass
+        return future.result()
+
     start(run, name=name)
-    return future.result
+    return result
+
+
+def end_of(program: subprocess.Popen[Any]) -> int:
+    """Waits for the program as for a call that was begun. Returns its return code."""
+    return begin(program.wait, name="program")()

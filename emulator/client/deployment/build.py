@@ -122,7 +122,7 @@ class RunningBuild:
 
     def wait(self) -> None:
         """Returns at the end of the command. Raises `BuildFailed`."""
-        code = self._process.wait()
+        code = threads.end_of(self._process)
         # A program that the command has left running may hold the pipe open.
         self._reader.join(_SECONDS_FOR_LAST_LINES)
         if code != 0:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType, TracebackType
@@ -17,7 +16,6 @@ from taskdock.base.machine import threads
 from taskdock.client.console import exits
 
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-_SECONDS_BETWEEN = 0.5
 _HANDED_ON = (*_FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 # Becomes the program, which then ends with us, however we end (PR_SET_PDEATHSIG, Linux alone).
@@ -104,7 +102,7 @@ class Foreground:
         self._program = subprocess.Popen(become, env=dict(environment))
         for number in self._early:
             self._hand_on(number)
-        code = _end_of(self._program)
+        code = threads.end_of(self._program)
         self._is_over = True
         return exits.OF_SIGNAL - code if code < 0 else code
 
@@ -138,24 +136,6 @@ class Foreground:
             return
         with suppress(ProcessLookupError):
             self._program.send_signal(number)
-
-
-def _end_of(program: subprocess.Popen[bytes]) -> int:
-    """Its return code, once it has ended; handlers of signals run meanwhile.
-
-    A handler does not run in a wait that began just after its signal came. So the wait without an
-    end is another thread's, and this one looks up now and then.
-    """
-    ended = threading.Event()
-
-    def wait() -> None:
-        program.wait()
-        ended.set()
-
-    threads.start(wait, name="program")
-    while not ended.wait(_SECONDS_BETWEEN):
-        pass
-    return program.wait()
 
 
 def _is_at_terminal() -> bool:
