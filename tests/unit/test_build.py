@@ -198,6 +198,15 @@ def test_a_program_that_the_build_leaves_running_does_not_hold_it_up(tmp_path: P
     os.kill(int(lines[0]), signal.SIGKILL)
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C is heard, also where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize("command", ["sleep 600", "sh -c 'trap \"\" TERM; sleep 600'"])
 def test_an_interrupt_ends_the_build_with_all_that_it_has_started(
     tmp_path: Path, command: str
