@@ -24,7 +24,7 @@ from tests.support.own_engine import OwnEngine
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group("in a container"),  # one makes the image for all of them
 ]
 
@@ -46,7 +46,7 @@ def itself(docker_client: docker.DockerClient, archives: Path) -> Iterator[Path]
 def test_compose_starts_it_beside_the_engines_socket(
     start_engine: StartEngine, itself: Path, python_image: Path, node_image: Path, sdk_sample: Path
 ) -> None:
-    engine = start_engine(root=system("compose", "trixie", _COMPOSE), limit=590)
+    engine = start_engine(root=system("compose", "trixie", _COMPOSE), limit=1190)
     engine.load(itself, python_image, node_image)
     client = docker.DockerClient(base_url=engine.address)
     client.images.get(container_image.NAME).tag("taskdock")
@@ -80,7 +80,7 @@ def test_it_runs_beside_the_socket_of_podman(
     start_engine: StartEngine, itself: Path, python_image: Path, node_image: Path, sdk_sample: Path
 ) -> None:
     root = system("podman-trixie", "trixie", f"{PODMAN},passt")
-    engine = start_engine(root=root, program="podman", limit=590)
+    engine = start_engine(root=root, program="podman", limit=1190)
     engine.load(itself, python_image, node_image)
     client = docker.DockerClient(base_url=engine.address)
 
@@ -101,7 +101,7 @@ def test_it_runs_beside_the_socket_of_podman(
 def test_it_runs_in_one_container_and_its_engine_elsewhere(
     start_engine: StartEngine, itself: Path, python_image: Path, node_image: Path, sdk_sample: Path
 ) -> None:
-    outer, engine = start_engine(limit=590), start_engine(limit=590)
+    outer, engine = start_engine(limit=1190), start_engine(limit=1190)
     outer.load(itself)
     engine.load(python_image, node_image)
     shared = engine.folder / "shared"
