@@ -546,7 +546,7 @@ def test_a_task_whose_ending_waits_to_be_written_is_not_rescued(
         dock.eventually(lambda: task_id in dock.emulator.tasks.unwritten.owners)
 
         dock.emulator.tasks.rescuer.rescue(timedelta(minutes=5))
-        troubles = dock.emulator.health.troubles()
+        troubles = dock.eventually(dock.emulator.health.troubles)
 
     assert dock.finish(task_id)["status"] == "complete"
     assert [trouble.name for trouble in troubles] == ["results"]
