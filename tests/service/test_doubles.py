@@ -12,6 +12,7 @@ import pytest
 import requests
 import yaml
 
+from taskdock.base.strict_json import MAX_DEPTH
 from taskdock.testing.fakes.runtime import FakeRuntime
 from tests.support.builders import Dock, StartDock
 from tests.support.doubles import add, ask, calls, from_container, refused
@@ -313,7 +314,7 @@ def test_the_rule_to_write_is_for_any_method_where_it_has_no_name(shared: Dock) 
 
 def test_a_body_as_deep_as_json_may_be_is_compared(shared: Dock) -> None:
     deep: Any = "walnut"
-    for _ in range(990):
+    for _ in range(MAX_DEPTH - 1):  # the rule itself is one level more
         deep = {"a": deep}
     add(shared, "POST", "/deep", body=deep)
 

@@ -292,7 +292,8 @@ def test_what_cannot_be_written_yet_is_kept_in_bounds(start_dock: StartDock) -> 
 
         other.submit(hold).result(30)
 
-    assert len(history._waiting) <= 3
+    with history._adding:
+        assert len(history._waiting) <= 3
     dock.eventually(lambda: [run["event"]["legs"] for run in runs(dock)] == [2, 3, 4])
     aws.close()
 

@@ -15,8 +15,9 @@ MAX_DEPTH = 1000
 https://javadoc.io/doc/com.fasterxml.jackson.core/jackson-core/latest/com/fasterxml/jackson/core/StreamReadConstraints.html"""
 
 # Up to Python 3.11 the reader and the writer count each level of JSON as a call, so 1000 calls are
-# not enough for 1000 levels. Later versions have separate limits for JSON, which are larger.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * MAX_DEPTH))
+# not enough for 1000 levels. Later versions have separate limits for JSON, which are larger. Code
+# that compares values takes four calls for a level, and is called deep inside a request.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 6 * MAX_DEPTH))
 
 _MARK = b"\xef\xbb\xbf"  # U+FEFF in UTF-8: some editors begin files with it
 _NESTS = (dict, list)
