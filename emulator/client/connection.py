@@ -117,8 +117,10 @@ class ServerConnection:
             # A server may refuse a large body before it has read it: then its answer is there.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(request.method, request.target, request.body, request.headers)
-            answer = connection.getresponse()
-            found = answer.status, answer.read()
+            # One that is not closed is closed when it is forgotten, and Python passes over all that
+            # is raised there: a Ctrl-C that came just then was lost.
+            with connection.getresponse() as answer:
+                found = answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             lost = isinstance(error, (ConnectionError, TimeoutError, http.client.IncompleteRead))

@@ -143,7 +143,7 @@ def test_a_zombie_is_published_and_its_subscriber_told(start_dock: StartDock) ->
     first.engine.programs["oak-chair"] = serve(nothing)
     second = start_dock(engine=first.engine)
 
-    (event,) = events(second)
+    (event,) = second.eventually(lambda: events(second))
     assert (event["content"]["id"], event["content"]["error"]["name"]) == (
         zombie,
         "zombieTaskCleaned",

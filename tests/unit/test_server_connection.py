@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
@@ -265,3 +266,21 @@ def test_a_command_imports_nothing_slow(words: list[str], tmp_path: Path) -> Non
     assert "click" in loaded, told.stdout + told.stderr
     assert not loaded & _SLOW
     assert ("http.client" in modules) is (words not in (["version"], ["--help"]))
+
+
+def test_an_interrupt_while_an_answer_is_put_away_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python passes over what is raised where an object ends that nobody has closed."""
+    close = http.client.HTTPResponse.close
+
+    def interrupt(answer: http.client.HTTPResponse) -> None:
+        close(answer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(http.client.HTTPResponse, "close", interrupt)
+    with serving() as (server, _):
+        connection = ServerConnection(url_of(server))
+
+        with pytest.raises(KeyboardInterrupt):
+            connection.call("GET", "/")

@@ -113,10 +113,10 @@ def _fetch(url: str, path: str) -> bytes:
     connection = kind(parts.hostname or "localhost", parts.port, timeout=_SECONDS * 4)
     try:
         connection.request("GET", parts.path.rstrip("/") + path)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise ValueError(f"HTTP {answer.status}")
-        return answer.read()
+        with connection.getresponse() as answer:
+            if answer.status != 200:
+                raise ValueError(f"HTTP {answer.status}")
+            return answer.read()
     except client.HTTPException as error:
         raise OSError(str(error)) from None
     finally:

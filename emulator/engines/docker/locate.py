@@ -87,8 +87,8 @@ def ping(address: str, limit: float = PING_SECONDS) -> str | None:
         return str(error)
     try:
         line.request("GET", "/_ping")
-        answer = line.getresponse()
-        body = answer.read(100)
+        with line.getresponse() as answer:
+            body = answer.read(100)
     except (OSError, http.client.HTTPException) as error:
         return fault(error, limit)
     finally:

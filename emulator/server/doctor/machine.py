@@ -176,8 +176,8 @@ def taskdock_at(url: str) -> str | None:
     )
     try:
         connection.request("GET", "/health")
-        answer = connection.getresponse()
-        health = json.loads(answer.read(1 << 20))  # bytes; the list of troubles can be long
+        with connection.getresponse() as answer:
+            health = json.loads(answer.read(1 << 20))  # bytes; the list of troubles can be long
         return str(health["version"]) if "environments" in health else None
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None
