@@ -14,6 +14,9 @@ import pytest
 from taskdock.base.timing.clock import SystemClock
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit, StartFault, Step
+from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.environment.operations import Operations
+from taskdock.lambdas.lifecycle import Transition
 from taskdock.testing.clock import ManualClock
 from taskdock.testing.fakes.engine import FakeContainer
 from taskdock.testing.fakes.runtime import FakeRuntime, serve
@@ -802,3 +805,22 @@ def _assert_lines(lines: list[str], *patterns: str) -> None:
     assert len(shown) == len(patterns), shown
     for pattern, line in zip(patterns, shown, strict=True):
         assert re.fullmatch(pattern, line), (pattern, line)
+
+
+def test_a_call_that_timed_out_says_so_whatever_becomes_of_its_environment(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another call may need the room of an environment whose runtime has just been ended."""
+    end = Operations.end
+
+    async def end_and_retire(itself: Operations, environment: Environment) -> None:
+        await end(itself, environment)
+        environment.move(Transition.RETIRED)
+
+    monkeypatch.setattr(Operations, "end", end_and_retire)
+    dock.deploy(lambda event, runtime: runtime.hang())
+    dock.shorten("walnut-table", time_limit=1)
+
+    task = dock.finish(dock.create_task())
+
+    assert task["error"]["name"] == "Sandbox.Timedout"

@@ -222,12 +222,12 @@ class Invocation:
     def _why(self) -> Failure:
         """Why the runtime has ended without an answer, or was not started."""
         environment, request_id = self._environment, self._call.request_id
+        if environment.runtime.overdue:  # whatever has become of the environment since
+            return timed_out(request_id, self._limit)
         if environment.retired:
             if isinstance(environment.function, DebuggedFunction) and not environment.reset:
                 return _DEBUG_SESSION_ENDED
             return stopped(by_reset=environment.reset)
-        if environment.runtime.overdue:
-            return timed_out(request_id, self._limit)
         if environment.runtime.init_failure is not None:
             return environment.runtime.init_failure
         end = environment.runtime.end
