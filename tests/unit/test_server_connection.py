@@ -224,6 +224,7 @@ def test_what_is_no_json_is_not_sent() -> None:
 _SLOW = {
     *("requests", "urllib3", "pydantic", "pydantic_core", "oauthlib", "rich", "asyncio"),
     *("watchfiles", "pathspec", "yaml", "docker", "flask", "werkzeug", "peewee"),
+    *("concurrent", "logging"),
 }
 
 

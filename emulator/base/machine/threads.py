@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import subprocess
 
 T = TypeVar("T")
 _SECONDS_BETWEEN = 0.5
@@ -44,18 +45,23 @@ def begin(call: Callable[[], T], *, name: str) -> Callable[[], T]:
     A handler of a signal does not run in a wait that begins just after the signal has come. So who
     waits here looks up now and then.
     """
-    future: Future[T] = Future()
+    ended = threading.Event()
+    results: list[T] = []
+    problems: list[BaseException] = []
 
     def run() -> None:
         try:
-            future.set_result(call())
+            results.append(call())
         except BaseException as problem:  # SystemExit too: it is for who waits
-            future.set_exception(problem)
+            problems.append(problem)
+        ended.set()
 
     def result() -> T:
-        while not wait([future], _SECONDS_BETWEEN).done:
+        while not ended.wait(_SECONDS_BETWEEN):
             pass
-        return future.result()
+        for problem in problems:
+            raise problem
+        return results[0]
 
     start(run, name=name)
     return result
