@@ -269,19 +269,24 @@ def test_a_command_imports_nothing_slow(words: list[str], tmp_path: Path) -> Non
     assert ("http.client" in modules) is (words not in (["version"], ["--help"]))
 
 
-def test_an_interrupt_while_an_answer_is_put_away_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+class Interrupted(http.client.HTTPResponse):
+    """An answer in whose end comes a Ctrl-C."""
+
+    def close(self) -> None:
+        is_open = not self.isclosed()
+        super().close()
+        if is_open:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_an_answer_is_put_away_is_not_lost() -> None:
     """Python passes over what is raised where an object ends that nobody has closed."""
-    close = http.client.HTTPResponse.close
-
-    def interrupt(answer: http.client.HTTPResponse) -> None:
-        close(answer)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(http.client.HTTPResponse, "close", interrupt)
     with serving() as (server, _):
         connection = ServerConnection(url_of(server))
+        connection.call("GET", "/")
+        # Of this one connection: what other tests have left is put away at any time.
+        connection._idle[0].response_class = Interrupted
 
         with pytest.raises(KeyboardInterrupt):
             connection.call("GET", "/")
+        assert not connection._idle
