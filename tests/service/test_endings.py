@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -15,6 +17,7 @@ from taskdock.base.timing.clock import SystemClock
 from taskdock.base.timing.limits import Limits
 from taskdock.engines.ending import ProgramExit, StartFault, Step
 from taskdock.lambdas.environment.environment import Environment
+from taskdock.lambdas.environment.mailbox import Mailbox, NextEvent, Receipt
 from taskdock.lambdas.environment.operations import Operations
 from taskdock.lambdas.lifecycle import Transition
 from taskdock.testing.clock import ManualClock
@@ -824,3 +827,29 @@ def test_a_call_that_timed_out_says_so_whatever_becomes_of_its_environment(
     task = dock.finish(dock.create_task())
 
     assert task["error"]["name"] == "Sandbox.Timedout"
+
+
+def test_an_answer_that_comes_with_the_end_of_its_time_is_too_late(
+    dock: Dock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that were taken would free the environment for another call, which would lose the
+    runtime that is ended."""
+    offer, receipts = Mailbox.offer, []
+
+    def offer_and_answer_late(mailbox: Mailbox, event: NextEvent, reply: Any) -> None:
+        offer(mailbox, event, reply)
+
+        def answer_late() -> None:
+            receipts.append(mailbox.answer(event.request_id, b"1"))
+
+        asyncio.get_running_loop().call_later(1, answer_late)
+        time.sleep(1.01)  # the time limit and the answer are due in the same turn of the loop
+
+    monkeypatch.setattr(Mailbox, "offer", offer_and_answer_late)
+    dock.deploy(lambda event, runtime: runtime.hang())
+    dock.shorten(time_limit=1)
+
+    task = dock.finish(dock.create_task())
+
+    assert task["error"]["name"] == "Sandbox.Timedout"
+    assert receipts == [Receipt.UNKNOWN_ID]
