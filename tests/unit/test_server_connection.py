@@ -270,12 +270,14 @@ def test_a_command_imports_nothing_slow(words: list[str], tmp_path: Path) -> Non
 
 
 class Interrupted(http.client.HTTPResponse):
-    """An answer in whose end comes a Ctrl-C."""
+    """An answer that is put away the first time when a Ctrl-C comes."""
+
+    was_interrupted = False
 
     def close(self) -> None:
-        is_open = not self.isclosed()
         super().close()
-        if is_open:
+        if not self.was_interrupted:
+            self.was_interrupted = True
             raise KeyboardInterrupt
 
 
