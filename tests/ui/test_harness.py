@@ -184,6 +184,8 @@ def test_a_clock_that_stands_still_is_moved(new_page: OpenPage) -> None:
         page.get_by_label("Advance by").press("Enter")
         expect(page.get_by_text("The clock is manual")).to_be_visible()
         page.get_by_role("button", name="Run until idle").click()
+        # The answer of the form: that nothing waits is shown while the task still runs.
+        expect(page.get_by_text(f"The clock is manual; it is {later}")).to_be_visible()
         expect(page.get_by_text("Nothing waits for its time.")).to_be_visible()
         assert [task["status"] for task in dock.service.tasks()] == ["complete"]
         page.get_by_label("Move to, in UTC").fill(f"{before.year + 2}-03-04T05:06")
