@@ -145,6 +145,9 @@ class Waiters:
         take, ahead = self._look(), Counter[str]()
 
         def serve(waiter: Waiter) -> bool:
+            if waiter.turn.done():  # cancelled, and its coroutine has not gone on yet
+                self._leave(waiter)
+                return True
             fingerprint = waiter.function.fingerprint
             try:
                 found = take(waiter.function, ahead[fingerprint])
