@@ -150,8 +150,19 @@ def test_an_answer_after_the_offer_was_withdrawn_comes_too_late(party):
 
     assert party.mailbox.answer("one", b"late") is Receipt.UNKNOWN_ID
 
-    assert replies == []
-    assert party.heard == ["polled", "delivered"]
+    assert replies == [None]
+    assert party.heard == ["polled", "delivered", "replied"]
+
+
+def test_an_offer_that_is_answered_cannot_be_withdrawn(party):
+    party.next()
+    replies = party.offer()
+    party.mailbox.answer("one", b"first")
+
+    party.mailbox.withdraw()
+
+    assert replies == [Answer(b"first")]
+    assert party.mailbox.answer("one", b"second") is Receipt.WRONG_STATE
 
 
 def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
@@ -161,7 +172,7 @@ def test_a_runtime_that_asks_again_after_its_time_is_over_is_not_ready(party):
 
     party.next()
 
-    assert party.heard == ["polled", "delivered"]
+    assert party.heard == ["polled", "delivered", "replied"]
     party.mailbox.close(ProgramExit())
     assert party.got == [delivery(), None]
 

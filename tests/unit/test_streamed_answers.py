@@ -236,7 +236,7 @@ def test_the_callers_reply_ends_badly_when_the_time_is_up() -> None:
 
     stage = staged(play)
 
-    assert stage.outcomes == []
+    assert stage.outcomes == [None]
 
 
 def test_an_error_behind_a_stream_is_the_outcome_and_the_reply_ends_badly() -> None:

@@ -59,7 +59,7 @@ class Receipt(Enum):
 
 
 Deliver = Callable[[NextEvent | None], None]
-Reply = Callable[[Outcome | ProgramExit], object]
+Reply = Callable[[Outcome | ProgramExit | None], object]
 TakeStream = Callable[[Streamed], object]
 Cancel = Callable[[], None]
 
@@ -96,9 +96,9 @@ class Mailbox:
     def offer(
         self, delivery: NextEvent, reply: Reply, take_stream: TakeStream | None = None
     ) -> None:
-        """Holds the event for the runtime. `reply` is called once, with the outcome or the
-        runtime's end. `take_stream` is called before with an answer that is streamed; its outcome
-        is an `Answer` without bytes when all of them were read, or not wanted."""
+        """Holds the event for the runtime. `reply` is called once: with the outcome, the runtime's
+        end, or None at `withdraw`. `take_stream` is called before with an answer that is streamed;
+        its outcome is an `Answer` without bytes when all of them were read, or not wanted."""
         if self._ended:
             reply(ProgramExit())
             return
@@ -106,20 +106,26 @@ class Mailbox:
         self._hand_over()
 
     def withdraw(self) -> None:
-        """The invoker no longer waits: a later post comes too late."""
-        self._event = self._reply = None
-        self._break_stream()
+        """The time for an answer is up: a later post comes too late."""
+        if self._reply is not None:
+            self._end_offer(None)
 
     def close(self, end: ProgramExit) -> None:
         """The runtime has ended: all who wait learn it. Closing again changes nothing."""
         self._ended = True  # from here on nobody waits
         waiting, self._waiting = self._waiting, []
-        reply, self._reply, self._event = self._reply, None, None
         for deliver in waiting:
             deliver(None)
-        self._break_stream()
+        self._end_offer(end)
+
+    def _end_offer(self, result: ProgramExit | None) -> None:
+        reply, self._reply, self._event = self._reply, None, None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.break_off()
+            self._received(Receipt.UNKNOWN_ID)
         if reply is not None:
-            reply(end)
+            reply(result)
 
     @property
     def init_failure(self) -> Failure | None:
@@ -201,12 +207,6 @@ class Mailbox:
         self._received(Receipt.UNKNOWN_ID if end is StreamEnd.CANCELLED else received)
         if reply is not None:
             reply(failure or Answer(b""))
-
-    def _break_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.break_off()
-            self._received(Receipt.UNKNOWN_ID)
 
     def fail(self, request_id: str, error_type: str | None, body: bytes) -> Receipt:
         error = function_error(body, error_type)

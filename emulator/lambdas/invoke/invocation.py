@@ -170,25 +170,18 @@ class Invocation:
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Outcome | ProgramExit | None] = loop.create_future()
 
-        def replied(result: Outcome | ProgramExit) -> None:
+        def replied(result: Outcome | ProgramExit | None) -> None:
             if not reply.done():
                 reply.set_result(result)
                 if isinstance(result, Outcome):
                     self._answered(result)
-
-        def end_time() -> None:
-            # Withdraws at once, not when this coroutine goes on: an answer in between would free
-            # the environment for another call, which would lose its runtime to this one's end.
-            if not reply.done():
-                mailbox.withdraw()
-                reply.set_result(None)
 
         seconds = max(self._limit - self._milliseconds / 1000, 0)
         if self._call.fault_kind is FaultType.DELAY:
             ended, seconds = await self._delay(seconds)
             if ended or not seconds:
                 return ProgramExit() if ended else None
-        limit = loop.call_later(seconds, end_time)
+        limit = loop.call_later(seconds, mailbox.withdraw)
         mailbox.offer(
             NextEvent(
                 request_id=self._call.request_id,
