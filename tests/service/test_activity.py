@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from taskdock.tasks.runs.activity import Activity, ActivityKind, ActivityQuery, 
 from taskdock.tasks.runs.history import RunHistory
 from tests.support import million
 from tests.support.aws import lambda_client
-from tests.support.builders import Dock, Json
+from tests.support.builders import Dock, Gate, Json
 
 NAME = "walnut-table"
 LATER = "2040-01-01T00:00:00.000Z"
@@ -58,7 +59,8 @@ def work(event: Any, runtime: Any) -> Any:
     return {"statusCode": 200, "body": "walnut"}
 
 
-def one_of_each(dock: Dock) -> None:
+def one_of_each(dock: Dock) -> list[Json]:
+    """The rows of a task, an execution, an API request and an invocation, which have ended."""
     dock.deploy(work)
     dock.finish(dock.create_task())
     assert dock.execute().ok
@@ -67,11 +69,15 @@ def one_of_each(dock: Dock) -> None:
     aws.invoke(FunctionName=NAME, Payload=b'{"fail": true}')
     aws.close()
 
+    def ended() -> list[Json] | None:  # logs end behind the answers
+        found = rows(dock)
+        return found if len(found) == 4 and all("duration" in row for row in found) else None
+
+    return dock.eventually(ended)
+
 
 def test_what_has_run_is_in_one_list_whoever_asked_for_it(dock: Dock) -> None:
-    one_of_each(dock)
-
-    found = dock.eventually(lambda: len(rows(dock)) == 4 and rows(dock))
+    found = one_of_each(dock)
 
     assert [row["kind"] for row in found] == ["invocation", "api", "execution", "task"]
     assert [row["status"] for row in found] == ["failed", "complete", "complete", "complete"]
@@ -101,9 +107,34 @@ def test_what_has_run_is_in_one_list_whoever_asked_for_it(dock: Dock) -> None:
 )
 def test_the_list_is_narrowed(dock: Dock, query: str, kinds: list[str]) -> None:
     one_of_each(dock)
-    dock.eventually(lambda: len(rows(dock)) == 4)
 
     assert [row["kind"] for row in rows(dock, query)] == kinds
+
+
+def test_an_invocation_is_in_progress_until_its_log_is_complete(dock: Dock) -> None:
+    gate = Gate()
+
+    def wait_and_fail(event: Any, runtime: Any) -> None:
+        gate.pass_(runtime)
+        raise ValueError("a leg is missing")
+
+    dock.deploy(wait_and_fail)
+    with closing(lambda_client(dock.url)) as aws, ThreadPoolExecutor() as pool:
+        caller = pool.submit(lambda: aws.invoke(FunctionName=NAME, Payload=b"{}"))
+        dock.eventually(lambda: gate.waiting)
+
+        (row,) = rows(dock)
+        assert (row["status"], "errorName" in row) == ("inProgress", False)
+        assert rows(dock, "?status=inProgress") == [row]
+        assert rows(dock, "?status=complete") == rows(dock, "?status=new") == []
+        assert dock.call("GET", f"/activity/{row['id']}", base="/taskdock").json() == row
+
+        gate.open()
+        caller.result()
+
+    dock.eventually(lambda: not rows(dock, "?status=inProgress"))
+    (row,) = rows(dock, "?status=failed")
+    assert row["errorName"] == "ValueError"
 
 
 @pytest.mark.parametrize(
@@ -142,8 +173,7 @@ def test_pages_go_on_where_the_last_one_ended_both_ways(dock: Dock) -> None:
 
 
 def test_a_row_of_any_kind_is_found_by_its_id(dock: Dock) -> None:
-    one_of_each(dock)
-    found = dock.eventually(lambda: len(rows(dock)) == 4 and rows(dock))
+    found = one_of_each(dock)
 
     for row in found:
         answer = dock.call("GET", f"/activity/{row['id']}", base="/taskdock")
@@ -181,7 +211,12 @@ def activity_of(
     history = RunHistory(store=store, clock=clock, most=10, most_bytes=10**6)
     log_store = LogStore(store, max_waiting=10**6)
     return store, Activity(
-        store=store, history=history, log_store=log_store, clock=clock, limits=limits
+        store=store,
+        history=history,
+        log_store=log_store,
+        running=list,
+        clock=clock,
+        limits=limits,
     )
 
 

@@ -59,6 +59,12 @@ class Invocations:
         self._wake = wake
         self._clock = clock
         self._notices = notices
+        self._running: dict[str, None] = {}
+
+    def running(self) -> list[str]:
+        """The ids of those that a caller has begun and whose log is not complete. For any
+        thread."""
+        return list(self._running)
 
     def begin(
         self,
@@ -79,7 +85,9 @@ class Invocations:
         _check_enabled(function)
         if not self._places.acquire(blocking=False):
             raise TooManyExecutions(throttled().message)
-        sink = self._log_store.open_invocation(self._new_record(function, call))
+        record = self._new_record(function, call)
+        self._running[record.id] = None
+        sink = self._log_store.open_invocation(record)
         tail = _Tail(sink) if with_log else None
         has_answer = False
 
@@ -92,6 +100,7 @@ class Invocations:
 
         def end(outcome: Outcome) -> None:
             answer(outcome)
+            self._running.pop(record.id, None)
             self._notices.publish(FunctionInvoked(function=function.name, request=call.request_id))
 
         self._invoker.begin(

@@ -8,7 +8,7 @@ on from there, whatever has come or gone meanwhile.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -104,12 +104,15 @@ class Activity:
         store: Store,
         history: RunHistory,
         log_store: LogStore,
+        running: Callable[[], Sequence[str]],
         clock: Clock,
         limits: Limits,
     ) -> None:
-        """`log_store` has the invocations that are not written yet."""
+        """`log_store` has the invocations that are not written yet. `running`: the ids of those
+        that have not ended, beside those that wait in the backlog."""
         self._store = store
         self._log_store = log_store
+        self._running = running
         self._history = history
         self._clock = clock
         self._limits = limits
@@ -117,12 +120,13 @@ class Activity:
     def page(self, query: ActivityQuery) -> ActivityPage:
         """Raises `BadField`, or `BadQuery` for a condition that is wrong or takes too long."""
         _check(query)
+        running = self._running()  # first: of one that ends from here on, the end may be unwritten
         self._history.write_waiting()  # which knows what became of invocations
         if query.before is None and query.after is None:
             self._log_store.write_waiting()
         wanted = replace(query, limit=query.limit + 1)
         with limited(self._store, self._limits.search) as limit:
-            found = self._find(wanted)
+            found = self._find(wanted, running)
         if limit.is_over:
             raise BadQuery(
                 f"this took longer than {self._limits.search:g} s and was ended: no index serves"
@@ -144,10 +148,11 @@ class Activity:
 
     def get(self, id: str) -> ActivityRowJson:
         """The row of this id, of whatever kind. Raises `BadId` or `NotFound`."""
+        span = activity_tables.Span(id=checks.object_id(id), running=self._running())
         self._history.write_waiting()
         self._log_store.write_waiting()
         for table in activity_tables.TABLES:
-            found = table(self._store, activity_tables.one(checks.object_id(id)))
+            found = table(self._store, span)
             if found:
                 return self._shown(found)[0]
         raise NotFound(f"there is no task, API request or invocation {id}")
@@ -156,7 +161,7 @@ class Activity:
         """The moment so long ago."""
         return self._clock.now() - time
 
-    def _find(self, query: ActivityQuery) -> list[FoundRow]:
+    def _find(self, query: ActivityQuery, running: Sequence[str]) -> list[FoundRow]:
         tasks, api_requests, invocations = activity_tables.TABLES
         table_of = {
             ActivityKind.TASK: tasks,
@@ -179,6 +184,7 @@ class Activity:
             after=query.after,
             limit=query.limit,
             where=query.where,
+            running=running,
         )
         return [row for table in chosen for row in table(self._store, span)]
 

@@ -45,34 +45,19 @@ class FoundRow:
 class Span:
     """The rows that are wanted: the newest, or from a place on. Moments are milliseconds."""
 
-    status: str | None
-    function: str | None
-    failed: bool
-    direct: bool | None
-    since: int | None
-    until: int | None
-    before: tuple[int, str] | None
-    after: tuple[int, str] | None
-    limit: int
-    where: Condition | None
+    status: str | None = None
+    function: str | None = None
+    failed: bool = False
+    direct: bool | None = None
+    since: int | None = None
+    until: int | None = None
+    before: tuple[int, str] | None = None
+    after: tuple[int, str] | None = None
+    limit: int = 1
+    where: Condition | None = None
     id: str | None = None
-
-
-def one(id: str) -> Span:
-    """The span of one row."""
-    return Span(
-        status=None,
-        function=None,
-        failed=False,
-        direct=None,
-        since=None,
-        until=None,
-        before=None,
-        after=None,
-        limit=1,
-        where=None,
-        id=id,
-    )
+    running: Sequence[str] = ()
+    """Ids of invocations that have not ended, beside those that wait in the backlog."""
 
 
 def _tasks(store: Store, span: Span) -> list[FoundRow]:
@@ -151,16 +136,20 @@ def _invocations(store: Store, span: Span) -> list[FoundRow]:
     if span.failed or span.status == Status.FAILED.value:
         conditions.add(f"request_id IN ({_KEPT} AND error IS NOT NULL)")
     elif span.status in (Status.NEW.value, Status.IN_PROGRESS.value):
-        claimed = "IS NOT NULL" if span.status == Status.IN_PROGRESS.value else "IS NULL"
-        conditions.add(f"id IN (SELECT invocation_id FROM backlog WHERE claimed_by {claimed})")  # noqa: S608
+        begun = span.status == Status.IN_PROGRESS.value
+        claimed, others = ("IS NOT NULL", span.running) if begun else ("IS NULL", ())
+        waiting = f"SELECT invocation_id FROM backlog WHERE claimed_by {claimed}"  # noqa: S608
+        conditions.add(f"(id IN ({waiting}) OR id IN ({_marks(others)}))", *others)
     elif span.status == Status.COMPLETE.value:
         conditions.add("id NOT IN (SELECT invocation_id FROM backlog)")
+        conditions.add(f"id NOT IN ({_marks(span.running)})", *span.running)
         conditions.add(f"request_id NOT IN ({_KEPT} AND error IS NOT NULL)")
     elif span.status is not None:
         return []
     rows = conditions.rows(store, "id, request_id, function_name, timestamp", "invocation")
-    marks = ", ".join("?" * len(rows))
-    waiting = dict(
+    marks = _marks(rows)
+    claims: dict[str, object] = dict.fromkeys(span.running, "its caller")
+    claims.update(
         store.rows(
             f"SELECT invocation_id, claimed_by FROM backlog WHERE invocation_id IN ({marks})",  # noqa: S608
             [row[0] for row in rows],
@@ -176,7 +165,7 @@ def _invocations(store: Store, span: Span) -> list[FoundRow]:
     }
     return [
         replace(
-            _invocation(id, function, at, waiting.get(id, ABSENT), ends.get(request, (None, None))),
+            _invocation(id, function, at, claims.get(id, ABSENT), ends.get(request, (None, None))),
             request_id=request,
         )
         for id, request, function, at in rows
@@ -196,6 +185,10 @@ def _invocation(
     else:
         status = Status.COMPLETE if error is None else Status.FAILED
     return FoundRow(id, "invocation", function, status.value, at, duration, _name(error))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 class _Conditions:

@@ -82,6 +82,7 @@ def build_harness(
             store=base.store,
             history=tasks.history,
             log_store=tasks.log_store,
+            running=tasks.invocations.running,
             clock=base.clock,
             limits=base.limits,
         ),
