@@ -87,6 +87,15 @@ class EnvironmentSilent(Notice):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContainersLeft(Notice):
+    """The pool has stopped, and the engine has not removed all containers yet."""
+
+    level = logging.WARNING
+    count: int
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PrewarmFailed(Notice):
     """No container could be prewarmed for `runtime`; the next try comes later."""
 

@@ -24,7 +24,7 @@ from taskdock.lambdas.environment.operations import Operations
 from taskdock.lambdas.environment.provision.provisioner import Provisioner
 from taskdock.lambdas.functions.function import Function
 from taskdock.lambdas.lifecycle import State
-from taskdock.lambdas.notices import EnvironmentMoved
+from taskdock.lambdas.notices import ContainersLeft, EnvironmentMoved
 from taskdock.lambdas.outcome import Failure
 from taskdock.lambdas.pool.debugging.apart import ApartVerbs
 from taskdock.lambdas.pool.fleet import Fleet
@@ -36,6 +36,8 @@ from taskdock.lambdas.pool.removal.retirements import Retirements
 from taskdock.lambdas.pool.starts import Starts
 from taskdock.lambdas.pool.waiters import WaitingCalls
 from taskdock.lambdas.slot import EnvironmentReport, PrewarmLevel, Slot
+
+_SWEPT = "their functions have ended, and the next start on this data folder removes them"
 
 
 class Pool:
@@ -235,6 +237,9 @@ class Pool:
         self._leasing.close()
         self._prewarmed.close()
         self._fleet.retire_all()
-        await self._retirements.await_all(
-            lambda: self._prewarmed.is_empty, self._limits.environments_stop
-        )
+        limit = self._limits.environments_stop
+        await self._retirements.await_all(lambda: self._prewarmed.is_empty, limit)
+        left = len(self._leasing.holding())
+        if left:
+            hint = f"not removed within {limit:g} s; {_SWEPT}"
+            self._notices.publish(ContainersLeft(count=left, hint=hint))
