@@ -258,3 +258,16 @@ def test_who_is_nobodys_is_counted_by_itself(yard: Yard) -> None:
     assert neighbour.is_served()
     for wire in lines:
         wire.close()
+
+
+def test_who_calls_when_the_server_has_stopped_is_hung_up_on(start_dock: StartDock) -> None:
+    dock = start_dock()
+    dock.deploy(lambda *_: None)
+    dock.execute()
+    (container,) = dock.engine.containers.values()
+    caller = Caller(container)
+
+    dock.stop()
+
+    assert caller.connect().ended
+    caller.let_go()

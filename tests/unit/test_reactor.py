@@ -44,6 +44,17 @@ def test_work_after_the_end_is_refused_and_not_waited_for(reactor: Reactor) -> N
         reactor.run(answer())
 
 
+def test_a_call_says_whether_it_comes_too_late(reactor: Reactor) -> None:
+    called = Event()
+    assert reactor.call(called.set)
+    assert called.wait(30)
+
+    reactor.stop()
+
+    assert not reactor.call(called.clear)
+    assert called.is_set()
+
+
 def test_the_reactor_does_not_wait_for_itself(reactor: Reactor) -> None:
     async def ask() -> int:
         return reactor.run(answer())

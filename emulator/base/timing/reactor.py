@@ -7,7 +7,6 @@ caller to a container and back without a change of threads.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -30,14 +29,17 @@ class Reactor:
     def start(self) -> None:
         self._thread.start()
 
-    def call(self, verb: Callable[..., object], *arguments: Any) -> None:
-        """Has `verb` called on the reactor's thread, soon. For any thread. Once the reactor has
-        stopped, nothing is called."""
+    def call(self, verb: Callable[..., object], *arguments: Any) -> bool:
+        """Has `verb` called on the reactor's thread, soon. For any thread. False: the reactor has
+        stopped, and nothing is called."""
         if threading.current_thread() is self._thread:
             self.loop.call_soon(verb, *arguments)
-            return
-        with contextlib.suppress(RuntimeError):  # the loop is closed
+            return True
+        try:
             self.loop.call_soon_threadsafe(verb, *arguments)
+        except RuntimeError:  # the loop is closed
+            return False
+        return True
 
     def call_later(self, seconds: float, verb: Callable[..., object], *arguments: Any) -> Timer:
         """Has `verb` called on the reactor's thread after so many seconds of the clock. To be

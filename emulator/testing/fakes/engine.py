@@ -123,7 +123,8 @@ class FakeContainer:
             runtime.finish(_STOPPED)
 
     def _call(self, letter: str, connection: socket.socket) -> None:
-        self._reactor.call(self._listener.called, letter, connection)
+        if not self._reactor.call(self._listener.called, letter, connection):
+            connection.close()
 
     def _say(self, piece: bytes | ProgramExit | int | None) -> None:
         """Output, an end of the program, the peak for a flush, or None: the container's end."""
