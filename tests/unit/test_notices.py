@@ -28,6 +28,7 @@ MODULES = (
 )
 WARNINGS = {
     "claim_lost",
+    "containers_left",
     "delivery_failed",
     "delivery_given_up",
     "environment_failed",

@@ -37,7 +37,10 @@ from taskdock.lambdas.pool.starts import Starts
 from taskdock.lambdas.pool.waiters import WaitingCalls
 from taskdock.lambdas.slot import EnvironmentReport, PrewarmLevel, Slot
 
-_SWEPT = "their functions have ended, and the next start on this data folder removes them"
+_LEFT = (
+    "the engine has not removed them in time; their functions have ended, and the next start on"
+    " this data folder removes them"
+)
 
 
 class Pool:
@@ -175,10 +178,9 @@ class Pool:
     def stop(self) -> None:
         """Removes every container; invocations under way end as `stopped`.
 
-        Returns after `Limits.environments_stop` seconds at most. A container that an engine that
-        hangs makes later is removed by the thread that has waited for it. When this process ends
-        first, the launcher in the container ends too, and the next start on this data folder
-        removes by its label what was left.
+        Returns after `Limits.environments_stop` seconds at most. A container that an engine makes
+        later is removed by the thread that has waited for it; where this process ends first, its
+        launcher ends, and the next start on this data folder removes it by its label.
         """
         if self._stopped:
             return
@@ -239,7 +241,5 @@ class Pool:
         self._fleet.retire_all()
         limit = self._limits.environments_stop
         await self._retirements.await_all(lambda: self._prewarmed.is_empty, limit)
-        left = len(self._leasing.holding())
-        if left:
-            hint = f"not removed within {limit:g} s; {_SWEPT}"
-            self._notices.publish(ContainersLeft(count=left, hint=hint))
+        if left := len(self._leasing.holding()):
+            self._notices.publish(ContainersLeft(count=left, hint=_LEFT))
