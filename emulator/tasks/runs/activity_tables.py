@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from taskdock.base.timing.clock import from_epoch
+from taskdock.store import sql
 from taskdock.store.database import Store
 from taskdock.store.query import sqlite
 from taskdock.store.query.fields import TASK_FIELDS
@@ -139,15 +140,15 @@ def _invocations(store: Store, span: Span) -> list[FoundRow]:
         begun = span.status == Status.IN_PROGRESS.value
         claimed, others = ("IS NOT NULL", span.running) if begun else ("IS NULL", ())
         waiting = f"SELECT invocation_id FROM backlog WHERE claimed_by {claimed}"  # noqa: S608
-        conditions.add(f"(id IN ({waiting}) OR id IN ({_marks(others)}))", *others)
+        conditions.add(f"(id IN ({waiting}) OR id IN ({sql.placeholders(len(others))}))", *others)
     elif span.status == Status.COMPLETE.value:
         conditions.add("id NOT IN (SELECT invocation_id FROM backlog)")
-        conditions.add(f"id NOT IN ({_marks(span.running)})", *span.running)
+        conditions.add(f"id NOT IN ({sql.placeholders(len(span.running))})", *span.running)
         conditions.add(f"request_id NOT IN ({_KEPT} AND error IS NOT NULL)")
     elif span.status is not None:
         return []
     rows = conditions.rows(store, "id, request_id, function_name, timestamp", "invocation")
-    marks = _marks(rows)
+    marks = sql.placeholders(len(rows))
     claims: dict[str, object] = dict.fromkeys(span.running, "its caller")
     claims.update(
         store.rows(
@@ -185,10 +186,6 @@ def _invocation(
     else:
         status = Status.COMPLETE if error is None else Status.FAILED
     return FoundRow(id, "invocation", function, status.value, at, duration, _name(error))
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
 
 
 class _Conditions:
